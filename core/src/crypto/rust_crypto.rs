@@ -1,0 +1,152 @@
+//! The default provider: RustCrypto's and dalek's implementations, in software.
+
+use chacha20poly1305::aead::AeadInOut as _;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
+use hmac::{Hmac, Mac as _};
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use p256::elliptic_curve::sec1::ToSec1Point as _;
+use rand_core::TryCryptoRng;
+use sha2::Digest as _;
+use zeroize::Zeroize as _;
+
+use super::{
+    EntropyError, Invalid, Nonce, P256PublicKey, P256Secret, Provider, Sha256, Sha256Digest,
+    SharedSecret, Signature, SymmetricKey, Tag, X25519PublicKey, X25519Secret,
+};
+
+/// A [`Provider`] in portable software, over a random number generator of the
+/// caller's: the operating system's on a host, a hardware generator's on a
+/// microcontroller, a seeded one in a test.
+#[derive(Clone, Debug)]
+pub struct RustCrypto<R> {
+    generator: R,
+}
+
+impl<R: TryCryptoRng> RustCrypto<R> {
+    /// A provider that draws its randomness from `generator`.
+    #[must_use]
+    pub const fn new(generator: R) -> Self {
+        Self { generator }
+    }
+}
+
+impl Sha256 for sha2::Sha256 {
+    fn update(&mut self, bytes: &[u8]) {
+        sha2::Digest::update(self, bytes);
+    }
+
+    fn finish(self) -> Sha256Digest {
+        self.finalize().into()
+    }
+}
+
+fn hash(message: &[&[u8]]) -> Sha256Digest {
+    let mut hash = sha2::Sha256::new();
+    for part in message {
+        sha2::Digest::update(&mut hash, part);
+    }
+    hash.finalize().into()
+}
+
+fn secret_key(secret: &P256Secret) -> Result<p256::SecretKey, Invalid> {
+    p256::SecretKey::from_slice(secret.expose()).map_err(|_| Invalid)
+}
+
+impl<R: TryCryptoRng> Provider for RustCrypto<R> {
+    type Sha256 = sha2::Sha256;
+    type AeadKey = ChaCha20Poly1305;
+
+    fn random(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
+        self.generator.try_fill_bytes(out).map_err(|_| EntropyError)
+    }
+
+    fn sha256(&self) -> Self::Sha256 {
+        sha2::Sha256::new()
+    }
+
+    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest {
+        // HMAC takes keys of every length; were it to fail, no tag would fit.
+        let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(key) else {
+            return [0; 32];
+        };
+        for part in message {
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().into()
+    }
+
+    fn hkdf_sha256(&self, salt: &[u8], input: &[u8], info: &[&[u8]], out: &mut [u8]) {
+        let hkdf = hkdf::Hkdf::<sha2::Sha256>::new(Some(salt), input);
+        let expanded = hkdf.expand_multi_info(info, out);
+        debug_assert!(expanded.is_ok(), "HKDF gives at most 8,160 bytes");
+    }
+
+    fn x25519_public_key(&self, secret: &X25519Secret) -> X25519PublicKey {
+        let secret = x25519_dalek::StaticSecret::from(*secret.expose());
+        X25519PublicKey(x25519_dalek::PublicKey::from(&secret).to_bytes())
+    }
+
+    fn x25519(
+        &self,
+        secret: &X25519Secret,
+        public: &X25519PublicKey,
+    ) -> Result<SharedSecret, Invalid> {
+        let secret = x25519_dalek::StaticSecret::from(*secret.expose());
+        let shared = secret.diffie_hellman(&x25519_dalek::PublicKey::from(public.0));
+        if shared.was_contributory() {
+            Ok(SharedSecret::new(shared.to_bytes()))
+        } else {
+            Err(Invalid)
+        }
+    }
+
+    fn p256_public_key(&self, secret: &P256Secret) -> Result<P256PublicKey, Invalid> {
+        let point = secret_key(secret)?.public_key().to_sec1_point(true);
+        point.as_bytes().try_into().map(P256PublicKey).map_err(|_| Invalid)
+    }
+
+    fn p256_sign(&self, secret: &P256Secret, message: &[&[u8]]) -> Result<Signature, Invalid> {
+        // Not p256's SigningKey: making one computes the public key, which takes
+        // as long as the signature itself.
+        let mut scalar = secret_key(secret)?.to_nonzero_scalar();
+        let (signature, _) =
+            ecdsa::hazmat::sign_prehashed_rfc6979::<_, sha2::Sha256>(&scalar, &hash(message), &[]);
+        scalar.zeroize();
+        Ok(Signature(signature.normalize_s().to_bytes().into()))
+    }
+
+    fn p256_verify(
+        &self,
+        public: &P256PublicKey,
+        message: &[&[u8]],
+        signature: &Signature,
+    ) -> Result<(), Invalid> {
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&public.0).map_err(|_| Invalid)?;
+        let signature = p256::ecdsa::Signature::from_slice(&signature.0).map_err(|_| Invalid)?;
+        if signature.normalize_s() != signature {
+            return Err(Invalid);
+        }
+        key.verify_prehash(&hash(message), &signature).map_err(|_| Invalid)
+    }
+
+    fn aead_key(&self, key: &SymmetricKey) -> Self::AeadKey {
+        ChaCha20Poly1305::new(key.expose().into())
+    }
+
+    fn seal(&self, key: &Self::AeadKey, nonce: &Nonce, aad: &[u8], in_out: &mut [u8]) -> Tag {
+        // Only 256 GiB of plaintext would make this fail; no tag fits then.
+        key.encrypt_inout_detached(nonce.into(), aad, in_out.into()).map_or([0; 16], Into::into)
+    }
+
+    fn open(
+        &self,
+        key: &Self::AeadKey,
+        nonce: &Nonce,
+        aad: &[u8],
+        in_out: &mut [u8],
+        tag: &Tag,
+    ) -> Result<(), Invalid> {
+        key.decrypt_inout_detached(nonce.into(), aad, in_out.into(), tag.into())
+            .map_err(|_| Invalid)
+    }
+}

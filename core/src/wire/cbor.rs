@@ -1,0 +1,114 @@
+//! CBOR (RFC 8949) by minicbor, held to its deterministic form (section 4.2.1).
+//!
+//! The encoders of this crate write nothing but the deterministic form, so a
+//! decoder can enforce it without a second set of rules: [`decode`] encodes
+//! again what it decoded, and refuses input that differs in a single byte. What
+//! is accepted therefore encodes to the same bytes, and a signature over an
+//! encoding is a signature over its meaning.
+
+use core::convert::Infallible;
+
+use minicbor::encode::Write;
+use minicbor::{Decode, Decoder, Encode, Encoder};
+
+use super::{BufferTooSmall, DecodeError};
+
+/// Decodes the whole of `bytes` as one item in deterministic form.
+///
+/// # Errors
+/// [`DecodeError::Truncated`], [`DecodeError::Trailing`],
+/// [`DecodeError::Malformed`], or [`DecodeError::NotDeterministic`].
+pub fn decode<'b, T>(bytes: &'b [u8]) -> Result<T, DecodeError>
+where
+    T: Decode<'b, ()> + Encode<()>,
+{
+    let mut decoder = Decoder::new(bytes);
+    let value = T::decode(&mut decoder, &mut ()).map_err(|error| {
+        if error.is_end_of_input() { DecodeError::Truncated } else { DecodeError::Malformed }
+    })?;
+    if decoder.position() != bytes.len() {
+        return Err(DecodeError::Trailing);
+    }
+    let mut encoder = Encoder::new(Comparison { rest: bytes });
+    match value.encode(&mut encoder, &mut ()) {
+        Ok(()) if encoder.writer().rest.is_empty() => Ok(value),
+        _ => Err(DecodeError::NotDeterministic),
+    }
+}
+
+/// Encodes `value` at the start of `buffer`; returns the length.
+///
+/// # Errors
+/// [`BufferTooSmall`], with the length that suffices.
+pub fn encode<T: Encode<()>>(value: &T, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
+    let mut encoder = Encoder::new(super::Writer::new(buffer));
+    // The writer counts on past its end, so that encoding itself can't fail.
+    let _ = value.encode(&mut encoder, &mut ());
+    encoder.into_writer().finish()
+}
+
+/// The length of `value`'s encoding, in bytes.
+#[must_use]
+pub fn encoded_len<T: Encode<()>>(value: &T) -> usize {
+    match encode(value, &mut []) {
+        Ok(length) => length,
+        Err(BufferTooSmall { needed }) => needed,
+    }
+}
+
+impl Write for super::Writer<'_> {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.bytes(bytes);
+        Ok(())
+    }
+}
+
+/// A sink that accepts only the bytes that it was made with.
+struct Comparison<'a> {
+    rest: &'a [u8],
+}
+
+struct Differs;
+
+impl core::fmt::Display for Differs {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the encoding differs")
+    }
+}
+
+impl Write for Comparison<'_> {
+    type Error = Differs;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Differs> {
+        self.rest = self.rest.strip_prefix(bytes).ok_or(Differs)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_shortest_form_is_accepted() {
+        assert_eq!(decode::<u32>(&[0x18, 24]), Ok(24));
+        assert_eq!(decode::<u32>(&[0x18, 23]), Err(DecodeError::NotDeterministic));
+        assert_eq!(decode::<u32>(&[0x19, 0, 24]), Err(DecodeError::NotDeterministic));
+    }
+
+    #[test]
+    fn missing_trailing_and_wrong_bytes_are_told_apart() {
+        assert_eq!(decode::<u32>(&[0x18]), Err(DecodeError::Truncated));
+        assert_eq!(decode::<u32>(&[0x17, 0]), Err(DecodeError::Trailing));
+        assert_eq!(decode::<u32>(&[0x61, b'a']), Err(DecodeError::Malformed));
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_is_told_the_length_that_suffices() {
+        assert_eq!(encode(&1_000_u32, &mut [0; 2]), Err(BufferTooSmall { needed: 3 }));
+        assert_eq!(encode(&1_000_u32, &mut [0; 3]), Ok(3));
+        assert_eq!(encoded_len(&1_000_u32), 3);
+    }
+}
