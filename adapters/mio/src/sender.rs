@@ -34,6 +34,23 @@ struct Held {
     until: Instant,
 }
 
+/// What became of a held datagram.
+enum Retried {
+    /// There is still no room.
+    Held(Held),
+    /// It was sent, or dropped.
+    Done(Result<(), Refusal>),
+}
+
+impl Held {
+    fn retry(self, now: Instant, send: impl FnOnce(&[u8]) -> Result<(), Refusal>) -> Retried {
+        match send(&self.payload) {
+            Err(Refusal::Blocked) if now < self.until => Retried::Held(self),
+            result => Retried::Done(result),
+        }
+    }
+}
+
 impl Sender {
     pub(crate) fn new(announce: Announce, discovery_port: u16) -> Self {
         Self { announce, discovery_port, held: None, drops: Drops::default() }
@@ -74,15 +91,14 @@ impl Sender {
     pub(crate) fn retry(&mut self, now: Instant, sockets: &mut Sockets, registry: &Registry) {
         let Some(held) = self.held.take() else { return };
         let Held { port, to, .. } = held;
-        match sockets.send(now, port, to, &held.payload) {
-            Err(Refusal::Blocked) if now < held.until => {
-                self.held = Some(held);
-                return;
+        match held.retry(now, |payload| sockets.send(now, port, to, payload)) {
+            Retried::Held(held) => self.held = Some(held),
+            Retried::Done(result) => {
+                self.count(port, to, result);
+                if let Err(error) = sockets.watch_for_room(registry, port, to, false) {
+                    tracing::debug!(port = purpose(port), %error, "event queue not changed");
+                }
             }
-            result => self.count(port, to, result),
-        }
-        if let Err(error) = sockets.watch_for_room(registry, port, to, false) {
-            tracing::debug!(port = purpose(port), %error, "event queue not changed");
         }
     }
 
@@ -117,7 +133,7 @@ impl Sender {
 
     fn count(&mut self, port: LocalPort, to: SocketAddr, result: Result<(), Refusal>) {
         let Err(refusal) = result else { return };
-        tracing::debug!(port = purpose(port), %to, ?refusal, "datagram not sent");
+        tracing::debug!(port = purpose(port), %to, "datagram not sent: {refusal}");
         let counter = match refusal {
             Refusal::TooLong => &mut self.drops.too_long,
             Refusal::NoSocket => &mut self.drops.no_socket,
@@ -125,5 +141,56 @@ impl Sender {
             Refusal::System(_) => &mut self.drops.refused,
         };
         *counter = counter.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Binding;
+
+    fn held(to: SocketAddr) -> Held {
+        let until = Instant::ZERO + HOLD;
+        Held { port: LocalPort::FirstClient, to, payload: vec![1, 2, 3], until }
+    }
+
+    #[test]
+    fn a_held_datagram_waits_for_room_and_is_dropped_when_none_comes() {
+        let to = SocketAddr::from(([127, 0, 0, 1], 9));
+        let blocked = |_: &[u8]| Err(Refusal::Blocked);
+        let Retried::Held(still) = held(to).retry(Instant::from_millis(99), blocked) else {
+            panic!("given up too early");
+        };
+        let late = still.retry(Instant::from_millis(100), blocked);
+        assert!(matches!(late, Retried::Done(Err(Refusal::Blocked))));
+        let room = held(to).retry(Instant::ZERO, |payload| {
+            assert_eq!(payload, [1, 2, 3]);
+            Ok(())
+        });
+        assert!(matches!(room, Retried::Done(Ok(()))));
+    }
+
+    #[test]
+    fn a_held_datagram_leaves_when_the_event_queue_tells_of_room() {
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let binding = Binding { port: LocalPort::FirstClient, address: local };
+        let mut sockets = Sockets::open(&[binding], 1280).ok().unwrap();
+        let mut poll = mio::Poll::new().unwrap();
+        sockets.register(poll.registry()).unwrap();
+        let mut sender = Sender::new(Announce::default(), 1);
+        let to = sockets.local_addresses(LocalPort::FirstClient).next().unwrap();
+
+        let mut events = mio::Events::with_capacity(4);
+        let at_once = Some(Duration::ZERO);
+        poll.poll(&mut events, at_once).unwrap();
+        assert!(events.is_empty(), "room to send wakes nobody who does not wait for it");
+        sender.hold(&mut sockets, poll.registry(), held(to));
+        poll.poll(&mut events, at_once).unwrap();
+        assert!(events.iter().any(mio::event::Event::is_writable));
+
+        sender.retry(Instant::ZERO, &mut sockets, poll.registry());
+        assert_eq!(sender.held_until(), None);
+        assert_eq!(sockets.traffic(LocalPort::FirstClient).bytes_out, 3);
+        assert_eq!(sender.drops(), Drops::default());
     }
 }

@@ -52,6 +52,17 @@ pub(crate) enum Refusal {
     System(io::Error),
 }
 
+impl core::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::TooLong => f.write_str("it is larger than the path MTU allows"),
+            Self::NoSocket => f.write_str("no socket of its family is open"),
+            Self::Blocked => f.write_str("the send buffer is full"),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
 /// Why a socket was not opened.
 #[derive(Debug)]
 enum Failure {
