@@ -103,6 +103,18 @@ pub(crate) fn interfaces() -> Vec<Interface> {
     })
 }
 
+/// Warns the person who configured an interface that this machine does not have,
+/// or not yet.
+pub(crate) fn warn_of_missing(announce: &Announce) {
+    let Interfaces::Named(names) = &announce.interfaces else { return };
+    let present = interfaces();
+    for name in names {
+        if !present.iter().any(|interface| interface.name == *name) {
+            tracing::warn!("no network interface {name} with an address; it is used once it comes");
+        }
+    }
+}
+
 /// The multicast groups that the discovery port hears, kept up as interfaces
 /// come and go.
 pub(crate) struct Memberships {

@@ -1,7 +1,7 @@
 //! The loop: it sends what is to be sent, sleeps until something comes in or is
 //! due, and hands that to the role.
 
-use crate::announce::Memberships;
+use crate::announce::{Memberships, warn_of_missing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
@@ -87,6 +87,7 @@ impl Driver {
         if let Some(group) = groups.into_iter().flatten().find(|group| !group.is_multicast()) {
             return Err(OpenError::NotMulticast(group));
         }
+        warn_of_missing(&announce);
         let mut sockets = Sockets::open(&bindings, path_mtu)?;
         let poll = Poll::new().map_err(OpenError::EventQueue)?;
         sockets.register(poll.registry()).map_err(OpenError::EventQueue)?;
