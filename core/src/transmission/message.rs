@@ -46,6 +46,7 @@ pub struct Message<'a> {
 
 /// What a message says: a request, or an answer to one.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to put a list on")]
 pub enum Body<'a> {
     /// Request: what do these measure?
     DataRequest {
@@ -297,3 +298,6 @@ pub enum PresenceState {
     /// refusals (SPEC.md section 6).
     Refused(u8),
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,8 +40,8 @@ struct Pending<const SIZE: usize> {
 enum Progress {
     /// Sent `sent` times without an answer, and to be sent again when `due`.
     Unanswered { due: Instant, sent: u8 },
-    /// The peer is at work on it, or was busy; to be sent again when `due`.
-    Deferred { due: Instant },
+    /// The peer is at work on it; to be sent again when `due`.
+    InProgress { due: Instant },
     /// Its deadline passed, which the owner is still to be told.
     Expired { at: Instant },
 }
@@ -161,8 +161,12 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
                 *place = None;
                 Some(Answered::Final(kind))
             }
-            Reply::InProgress | Reply::Busy => {
-                pending.progress = Progress::Deferred { due: now + LONGEST_INTERVAL };
+            reply @ (Reply::InProgress | Reply::Busy) => {
+                let due = now + LONGEST_INTERVAL;
+                pending.progress = match reply {
+                    Reply::InProgress => Progress::InProgress { due },
+                    _ => Progress::Unanswered { due, sent: u8::MAX },
+                };
                 Some(Answered::Deferred(kind))
             }
         }
@@ -245,7 +249,7 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
             Progress::Unanswered { sent, .. } => {
                 Progress::Unanswered { due: now + interval(sent), sent: sent.saturating_add(1) }
             }
-            Progress::Deferred { .. } => Progress::Deferred { due: now + LONGEST_INTERVAL },
+            Progress::InProgress { .. } => Progress::InProgress { due: now + LONGEST_INTERVAL },
             expired @ Progress::Expired { .. } => expired,
         };
         Ok(Some(length))
@@ -300,7 +304,7 @@ impl<const SIZE: usize> Pending<SIZE> {
     fn due(&self, now: Instant) -> Option<Instant> {
         let is_over = self.expires.is_some_and(|at| at <= now);
         match self.progress {
-            Progress::Unanswered { due, .. } | Progress::Deferred { due } => {
+            Progress::Unanswered { due, .. } | Progress::InProgress { due } => {
                 Some(due).filter(|due| *due <= now && !is_over)
             }
             Progress::Expired { .. } => None,
@@ -311,7 +315,7 @@ impl<const SIZE: usize> Pending<SIZE> {
         let transmission = match self.progress {
             Progress::Expired { at } => return Some(Deadline::new(at, Reason::Output)),
             Progress::Unanswered { due, sent: 0 } => Deadline::new(due, Reason::Output),
-            Progress::Unanswered { due, .. } | Progress::Deferred { due } => {
+            Progress::Unanswered { due, .. } | Progress::InProgress { due } => {
                 Deadline::new(due, Reason::Retransmission)
             }
         };
@@ -340,3 +344,6 @@ fn interval(sent: u8) -> Duration {
     let doubled = 1_u32.checked_shl(u32::from(sent)).unwrap_or(u32::MAX);
     INITIAL_INTERVAL.saturating_mul(doubled).min(LONGEST_INTERVAL)
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,10 @@ use super::{Body, EncodeError, ErrorCode, Kind, Message, MessageId, Subject, WIN
 use crate::time::Instant;
 use crate::wire::BufferTooSmall;
 
-/// How long a request that is not answered holds its place against new ones. It
-/// is then given up if the place is needed, and never carried out again.
+/// How long a request that is not answered holds its place against new ones.
+///
+/// If the place is then needed, it is given up: a command for good, since it may
+/// have been begun; any other request is new when it comes again.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The requests that one peer has made.
@@ -161,8 +163,13 @@ impl<const KEPT: usize, const SIZE: usize> Responses<KEPT, SIZE> {
         let Some(place) = self.free_place(now) else {
             return Verdict::Refused(ErrorCode::Busy);
         };
-        *place = Some(Place { id, kind, state: State::Open { since: now } });
+        let former = place.replace(Place { id, kind, state: State::Open { since: now } });
         self.mark_seen(id);
+        if let Some(Place { id, kind, state: State::Open { .. } }) = former
+            && kind != Kind::Command
+        {
+            self.unmark_seen(id);
+        }
         Verdict::New(Ticket { id, generation: self.generation })
     }
 
@@ -265,3 +272,6 @@ impl<const KEPT: usize, const SIZE: usize> Default for Responses<KEPT, SIZE> {
 fn bit(age: u32) -> u64 {
     1_u64.checked_shl(age).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;
