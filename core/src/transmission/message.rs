@@ -90,7 +90,7 @@ pub enum Body<'a> {
         /// A remark of at most [`MAX_TEXT`] bytes; may be empty.
         text: &'a str,
     },
-    /// Answer to any request: it was not, or can't be, carried out.
+    /// Answer to any request: it is not carried out, or not again.
     Error {
         /// Why.
         code: ErrorCode,

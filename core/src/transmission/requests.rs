@@ -41,7 +41,7 @@ enum Progress {
     /// Sent `sent` times without an answer, and to be sent again when `due`.
     Unanswered { due: Instant, sent: u8 },
     /// The peer is at work on it; to be sent again when `due`.
-    InProgress { due: Instant },
+    Accepted { due: Instant },
     /// Its deadline passed, which the owner is still to be told.
     Expired { at: Instant },
 }
@@ -164,7 +164,7 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
             reply @ (Reply::InProgress | Reply::Busy) => {
                 let due = now + LONGEST_INTERVAL;
                 pending.progress = match reply {
-                    Reply::InProgress => Progress::InProgress { due },
+                    Reply::InProgress => Progress::Accepted { due },
                     _ => Progress::Unanswered { due, sent: u8::MAX },
                 };
                 Some(Answered::Deferred(kind))
@@ -249,7 +249,7 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
             Progress::Unanswered { sent, .. } => {
                 Progress::Unanswered { due: now + interval(sent), sent: sent.saturating_add(1) }
             }
-            Progress::InProgress { .. } => Progress::InProgress { due: now + LONGEST_INTERVAL },
+            Progress::Accepted { .. } => Progress::Accepted { due: now + LONGEST_INTERVAL },
             expired @ Progress::Expired { .. } => expired,
         };
         Ok(Some(length))
@@ -304,7 +304,7 @@ impl<const SIZE: usize> Pending<SIZE> {
     fn due(&self, now: Instant) -> Option<Instant> {
         let is_over = self.expires.is_some_and(|at| at <= now);
         match self.progress {
-            Progress::Unanswered { due, .. } | Progress::InProgress { due } => {
+            Progress::Unanswered { due, .. } | Progress::Accepted { due } => {
                 Some(due).filter(|due| *due <= now && !is_over)
             }
             Progress::Expired { .. } => None,
@@ -315,7 +315,7 @@ impl<const SIZE: usize> Pending<SIZE> {
         let transmission = match self.progress {
             Progress::Expired { at } => return Some(Deadline::new(at, Reason::Output)),
             Progress::Unanswered { due, sent: 0 } => Deadline::new(due, Reason::Output),
-            Progress::Unanswered { due, .. } | Progress::InProgress { due } => {
+            Progress::Unanswered { due, .. } | Progress::Accepted { due } => {
                 Deadline::new(due, Reason::Retransmission)
             }
         };
