@@ -64,7 +64,9 @@
 //! The ids of a party's requests count up from 1 for as long as it lives: for
 //! one *incarnation*. A new session between the same incarnations changes
 //! nothing in [`Requests`] and [`Responses`] but that what is unanswered is sent
-//! again at once; a new incarnation of the peer forgets what the old one asked.
+//! again at once. What a new incarnation of the peer asks is counted anew
+//! ([`Responses::reset`]), and a command that its old one may have run is given
+//! up ([`Requests::handle_peer_restart`]).
 
 #[macro_use]
 mod registry;
@@ -87,7 +89,9 @@ pub use message::{
     MAX_TEXT, Message, MessageId, PresenceState, Rejected, Severity,
 };
 pub use reading::{MAX_VALUE, Reading, Value};
-pub use requests::{Answered, Expired, INITIAL_INTERVAL, LONGEST_INTERVAL, Refused, Requests};
+pub use requests::{
+    Answered, Cause, GivenUp, INITIAL_INTERVAL, LONGEST_INTERVAL, Refused, Requests,
+};
 pub use responses::{AnswerError, PATIENCE, Responses, Ticket, Verdict};
 pub use unit::Unit;
 

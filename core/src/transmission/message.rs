@@ -242,6 +242,9 @@ registry! {
         Unknown = 4, "unknown";
         /// Its time passed before it was begun.
         Expired = 5, "expired";
+        /// It was passed on to the device, which did not say how it ended: it
+        /// did not answer in time, or restarted meanwhile.
+        Uncertain = 6, "uncertain";
     }
 }
 
@@ -258,7 +261,7 @@ registry! {
 }
 
 registry! {
-    /// Why a request is not carried out.
+    /// Why a request is not carried out, or not again.
     pub enum ErrorCode {
         /// It could not be decoded.
         Malformed = 1, "malformed";

@@ -32,6 +32,7 @@ struct Pending<const SIZE: usize> {
     id: MessageId,
     kind: Kind,
     expires: Option<Instant>,
+    was_sent: bool,
     progress: Progress,
     message: Stored<SIZE>,
 }
@@ -42,8 +43,8 @@ enum Progress {
     Unanswered { due: Instant, sent: u8 },
     /// The peer is at work on it; to be sent again when `due`.
     Accepted { due: Instant },
-    /// Its deadline passed, which the owner is still to be told.
-    Expired { at: Instant },
+    /// It was given up at an instant, as the owner is still to be told.
+    GivenUp { at: Instant, cause: Cause },
 }
 
 /// A request was not accepted; nothing was changed.
@@ -90,13 +91,27 @@ pub enum Answered {
     Deferred(Kind),
 }
 
-/// A request whose deadline passed before it was answered.
+/// A request that was given up without an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Expired {
+pub struct GivenUp {
     /// The request's id.
     pub id: MessageId,
     /// The request's kind.
     pub kind: Kind,
+    /// Why.
+    pub cause: Cause,
+    /// Whether it was ever sent: if so, the peer may have carried it out.
+    pub was_sent: bool,
+}
+
+/// Why a request was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its deadline passed.
+    Expired,
+    /// The peer began a new incarnation, which can't tell whether the old one
+    /// carried out the command.
+    PeerRestarted,
 }
 
 impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
@@ -140,7 +155,7 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
                 EncodeError::OutOfLimits => Refused::OutOfLimits,
             })?;
         let progress = Progress::Unanswered { due: now, sent: 0 };
-        *place = Some(Pending { id, kind, expires, progress, message });
+        *place = Some(Pending { id, kind, expires, was_sent: false, progress, message });
         self.last = id.0;
         Ok(id)
     }
@@ -196,6 +211,19 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
         }
     }
 
+    /// Takes note that the peer began a new incarnation, which remembers no
+    /// request of ours. Commands that were sent are given up, since nobody can
+    /// tell whether they ran, and they must not run twice; everything else is
+    /// due at once, as in [`Requests::restart`].
+    pub fn handle_peer_restart(&mut self, now: Instant) {
+        self.restart(now);
+        for pending in self.pending.iter_mut().flatten() {
+            if pending.kind == Kind::Command && pending.was_sent && pending.is_live() {
+                pending.progress = Progress::GivenUp { at: now, cause: Cause::PeerRestarted };
+            }
+        }
+    }
+
     /// Whether no request waits for an answer, or to be reported.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -213,11 +241,10 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
     /// [`Requests::poll_event`].
     pub fn handle_timeout(&mut self, now: Instant) {
         for pending in self.pending.iter_mut().flatten() {
-            if let Some(at) = pending.expires
-                && at <= now
+            if let Some(at) = pending.expires.filter(|at| *at <= now)
                 && pending.is_live()
             {
-                pending.progress = Progress::Expired { at };
+                pending.progress = Progress::GivenUp { at, cause: Cause::Expired };
             }
         }
     }
@@ -245,24 +272,26 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
         let Some((_, pending)) = next else { return Ok(None) };
         let others = unanswered.saturating_sub(usize::from(pending.is_unanswered()));
         let length = write(pending.message.bytes(), others == 0, buffer)?;
+        pending.was_sent = true;
         pending.progress = match pending.progress {
             Progress::Unanswered { sent, .. } => {
                 Progress::Unanswered { due: now + interval(sent), sent: sent.saturating_add(1) }
             }
             Progress::Accepted { .. } => Progress::Accepted { due: now + LONGEST_INTERVAL },
-            expired @ Progress::Expired { .. } => expired,
+            given_up @ Progress::GivenUp { .. } => given_up,
         };
         Ok(Some(length))
     }
 
     /// The next request that was given up; its place is then free.
-    pub fn poll_event(&mut self) -> Option<Expired> {
-        let place = self.pending.iter_mut().find(|place| {
-            place
-                .as_ref()
-                .is_some_and(|pending| matches!(pending.progress, Progress::Expired { .. }))
-        })?;
-        place.take().map(|pending| Expired { id: pending.id, kind: pending.kind })
+    pub fn poll_event(&mut self) -> Option<GivenUp> {
+        self.pending.iter_mut().find_map(|place| {
+            let Some(Pending { id, kind, was_sent, progress, .. }) = place else { return None };
+            let Progress::GivenUp { cause, .. } = *progress else { return None };
+            let event = GivenUp { id: *id, kind: *kind, cause, was_sent: *was_sent };
+            *place = None;
+            Some(event)
+        })
     }
 
     /// When to call [`Requests::handle_timeout`], [`Requests::poll_transmit`] and
@@ -293,7 +322,7 @@ impl<const PENDING: usize, const SIZE: usize> Default for Requests<PENDING, SIZE
 
 impl<const SIZE: usize> Pending<SIZE> {
     fn is_live(&self) -> bool {
-        !matches!(self.progress, Progress::Expired { .. })
+        !matches!(self.progress, Progress::GivenUp { .. })
     }
 
     fn is_unanswered(&self) -> bool {
@@ -307,13 +336,13 @@ impl<const SIZE: usize> Pending<SIZE> {
             Progress::Unanswered { due, .. } | Progress::Accepted { due } => {
                 Some(due).filter(|due| *due <= now && !is_over)
             }
-            Progress::Expired { .. } => None,
+            Progress::GivenUp { .. } => None,
         }
     }
 
     fn deadline(&self, peer_listening: bool) -> Option<Deadline> {
         let transmission = match self.progress {
-            Progress::Expired { at } => return Some(Deadline::new(at, Reason::Output)),
+            Progress::GivenUp { at, .. } => return Some(Deadline::new(at, Reason::Output)),
             Progress::Unanswered { due, sent: 0 } => Deadline::new(due, Reason::Output),
             Progress::Unanswered { due, .. } | Progress::Accepted { due } => {
                 Deadline::new(due, Reason::Retransmission)

@@ -190,8 +190,8 @@ impl World {
         while let Some(length) = self.sender.poll_transmit(self.now, &mut buffer).unwrap() {
             self.carry(true, &buffer[..length]);
         }
-        while let Some(expired) = self.sender.poll_event() {
-            let request = self.observed.get_mut(&expired.id.0).unwrap();
+        while let Some(given_up) = self.sender.poll_event() {
+            let request = self.observed.get_mut(&given_up.id.0).unwrap();
             assert!(request.expires.is_some_and(|at| at <= self.now));
             request.expired = true;
         }

@@ -40,6 +40,11 @@ fn busy(id: MessageId) -> Message<'static> {
     answer(id, Body::Error { code: ErrorCode::Busy, text: "" })
 }
 
+/// A command that was given up.
+fn given_up(id: u32, cause: Cause, was_sent: bool) -> GivenUp {
+    GivenUp { id: MessageId(id), kind: Kind::Command, cause, was_sent }
+}
+
 /// What is sent at `now`: ids, and the sleepy-device flags of those that have one.
 fn sent(requests: &mut Device, now: Instant) -> Vec<(u32, Option<bool>)> {
     let mut buffer = [0; 160];
@@ -74,7 +79,7 @@ fn a_request_is_repeated_ever_less_often_until_its_deadline() {
     requests.handle_timeout(at(300));
     assert_eq!(requests.poll_timeout(), Some(Deadline::new(at(200), Reason::Output)));
     assert_eq!(requests.handle_answer(at(300), &done(MessageId(1))), None);
-    assert_eq!(requests.poll_event(), Some(Expired { id: MessageId(1), kind: Kind::Command }));
+    assert_eq!(requests.poll_event(), Some(given_up(1, Cause::Expired, true)));
     assert_eq!(requests.poll_event(), None);
     assert!(requests.is_empty());
     assert_eq!(requests.poll_timeout(), None);
@@ -138,7 +143,7 @@ fn while_the_peer_does_not_listen_nothing_is_sent_but_deadlines_pass() {
     assert_eq!(sent(&mut requests, at(40)), []);
     assert_eq!(requests.poll_timeout(), Some(Deadline::new(at(50), Reason::Expiry)));
     requests.handle_timeout(at(50));
-    assert_eq!(requests.poll_event().map(|expired| expired.id), Some(MessageId(1)));
+    assert_eq!(requests.poll_event(), Some(given_up(1, Cause::Expired, false)));
     assert_eq!(requests.poll_timeout(), None);
     requests.set_peer_listening(at(90), true);
     assert_eq!(sent(&mut requests, at(90)), [(alert.0, None)]);
@@ -166,6 +171,22 @@ fn a_new_session_gets_what_is_unanswered_at_once_with_the_same_ids() {
     let ids: Vec<u32> = sent(&mut requests, at(21)).iter().map(|(id, _)| *id).collect();
     assert_eq!(ids, [first.0, second.0]);
     assert_eq!(requests.send(at(22), Body::Awake, None, None), Ok(MessageId(3)));
+}
+
+#[test]
+fn a_command_that_may_have_run_is_not_sent_to_a_new_incarnation() {
+    let mut requests = listening();
+    requests.send(at(0), command(), None, None).unwrap();
+    let awake = requests.send(at(0), Body::Awake, None, None).unwrap();
+    transmissions(&mut requests, at(20));
+    requests.restart(at(20));
+    let unsent = requests.send(at(21), command(), None, None).unwrap();
+    requests.handle_peer_restart(at(21));
+    assert_eq!(requests.poll_timeout(), Some(Deadline::new(at(21), Reason::Output)));
+    assert_eq!(requests.poll_event(), Some(given_up(1, Cause::PeerRestarted, true)));
+    assert_eq!(requests.poll_event(), None);
+    let ids: Vec<u32> = sent(&mut requests, at(21)).iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, [awake.0, unsent.0]);
 }
 
 #[test]
