@@ -1,0 +1,45 @@
+//! The elements of a CBOR array, read one by one: no more and no fewer than its
+//! head says.
+
+use minicbor::decode::Error;
+use minicbor::{Decode, Decoder};
+
+/// An array that is being read.
+pub(super) struct Fields<'d, 'b> {
+    decoder: &'d mut Decoder<'b>,
+    left: u64,
+}
+
+impl<'d, 'b> Fields<'d, 'b> {
+    /// Enters the array that comes next.
+    pub(super) fn open(decoder: &'d mut Decoder<'b>) -> Result<Self, Error> {
+        let left = decoder.array()?.ok_or_else(|| Error::message("indefinite length"))?;
+        Ok(Self { decoder, left })
+    }
+
+    /// The decoder, to take the next element from.
+    pub(super) fn element(&mut self) -> Result<&mut Decoder<'b>, Error> {
+        self.left = self.left.checked_sub(1).ok_or_else(|| Error::message("an element lacks"))?;
+        Ok(self.decoder)
+    }
+
+    /// The next element.
+    pub(super) fn next<T: Decode<'b, ()>>(&mut self) -> Result<T, Error> {
+        self.element()?.decode()
+    }
+
+    /// An element that may be null, or left out at the end of the array.
+    pub(super) fn optional<T: Decode<'b, ()>>(&mut self) -> Result<Option<T>, Error> {
+        if self.left == 0 { Ok(None) } else { self.next() }
+    }
+
+    /// The number of elements that are left.
+    pub(super) fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Leaves the array, which must be at its end.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        if self.left == 0 { Ok(()) } else { Err(Error::message("an element too many")) }
+    }
+}
