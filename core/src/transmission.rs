@@ -95,10 +95,6 @@ pub use requests::{
 pub use responses::{AnswerError, PATIENCE, Responses, Ticket, Verdict};
 pub use unit::Unit;
 
-/// The party that a message between gateway and cloud is about: the 16 bytes of
-/// its id.
-pub type Subject = [u8; 16];
-
 /// How far the ids of a party's unanswered requests may lie apart: the receiver
 /// remembers this many ids, so every request that may still come is one that it
 /// can tell from a repetition.

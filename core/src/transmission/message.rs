@@ -8,7 +8,8 @@ use subtle::ConstantTimeEq as _;
 
 pub use self::codec::{EncodeError, Rejected};
 pub use self::kind::Kind;
-use super::{Label, Reading, Subject, Value};
+use super::{Label, Reading, Value};
+use crate::identity::PartyId;
 
 /// The most labels or readings in one message.
 pub const MAX_ITEMS: usize = 8;
@@ -39,7 +40,7 @@ pub struct Message<'a> {
     /// The request's id, in the request and in its answers.
     pub id: MessageId,
     /// The device that it is about; between gateway and cloud only.
-    pub subject: Option<Subject>,
+    pub subject: Option<PartyId>,
     /// What it says.
     pub body: Body<'a>,
 }
@@ -125,6 +126,15 @@ pub enum Body<'a> {
         /// Its name, at most [`MAX_NAME`] bytes.
         name: &'a str,
     },
+    /// Request of a gateway to its cloud: take note of these readings of the
+    /// device that is the subject, which the gateway had asked for.
+    Report {
+        /// The readings, at most [`MAX_ITEMS`].
+        readings: Vec<Reading<'a>, MAX_ITEMS>,
+    },
+    /// Request of the less constrained side: negotiate a new key, and connect
+    /// with it; this session stays until then.
+    Renegotiation,
 }
 
 impl Body<'_> {
@@ -143,6 +153,8 @@ impl Body<'_> {
             Self::NetworkKey { .. } => Kind::NetworkKey,
             Self::Revocation { .. } => Kind::Revocation,
             Self::Presence { .. } => Kind::Presence,
+            Self::Report { .. } => Kind::Report,
+            Self::Renegotiation => Kind::Renegotiation,
         }
     }
 
@@ -178,7 +190,9 @@ impl Body<'_> {
     fn is_within_limits(&self) -> bool {
         match self {
             Self::DataRequest { labels, .. } => labels.iter().all(Label::is_within_limits),
-            Self::DataResponse { readings } => readings.iter().all(Reading::is_within_limits),
+            Self::DataResponse { readings } | Self::Report { readings } => {
+                readings.iter().all(Reading::is_within_limits)
+            }
             Self::Command { label, argument, .. } => {
                 label.is_within_limits() && argument.is_within_limits()
             }
@@ -189,7 +203,7 @@ impl Body<'_> {
                 reading.is_within_limits() && text.len() <= MAX_TEXT
             }
             Self::Error { text, .. } => text.len() <= MAX_TEXT,
-            Self::Acknowledgement { .. } | Self::Awake => true,
+            Self::Acknowledgement { .. } | Self::Awake | Self::Renegotiation => true,
             Self::NetworkKey { key } => key.0.len() <= MAX_OBJECT,
             Self::Revocation { revocation } => revocation.len() <= MAX_OBJECT,
             Self::Presence { name, .. } => name.len() <= MAX_NAME,

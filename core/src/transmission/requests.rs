@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::message::Reply;
 use super::stored::Stored;
-use super::{Body, EncodeError, Kind, Message, MessageId, Subject, WINDOW};
+use super::{Body, EncodeError, Kind, Message, MessageId, WINDOW};
+use crate::identity::PartyId;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::{BufferTooSmall, cbor};
 
@@ -134,7 +135,7 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
         &mut self,
         now: Instant,
         body: Body<'_>,
-        subject: Option<Subject>,
+        subject: Option<PartyId>,
         expires: Option<Instant>,
     ) -> Result<MessageId, Refused> {
         let kind = body.kind();

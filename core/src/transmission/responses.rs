@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use super::message::Reply;
 use super::stored::Stored;
-use super::{Body, EncodeError, ErrorCode, Kind, Message, MessageId, Subject, WINDOW};
+use super::{Body, EncodeError, ErrorCode, Kind, Message, MessageId, WINDOW};
+use crate::identity::PartyId;
 use crate::time::Instant;
 use crate::wire::BufferTooSmall;
 
@@ -185,7 +186,7 @@ impl<const KEPT: usize, const SIZE: usize> Responses<KEPT, SIZE> {
     pub fn answer(
         &mut self,
         ticket: Ticket,
-        subject: Option<Subject>,
+        subject: Option<PartyId>,
         body: Body<'_>,
         buffer: &mut [u8],
     ) -> Result<usize, AnswerError> {

@@ -11,7 +11,7 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::{Body, ErrorCode, Hidden, Kind, MAX_ITEMS, Message, MessageId, PresenceState};
-use crate::transmission::Subject;
+use crate::identity::PartyId;
 use crate::transmission::fields::Fields;
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
@@ -145,6 +145,8 @@ fn decode_body<'b>(kind: Kind, fields: &mut Fields<'_, 'b>) -> Result<Body<'b>, 
         Kind::NetworkKey => Body::NetworkKey { key: Hidden(fields.element()?.bytes()?) },
         Kind::Revocation => Body::Revocation { revocation: fields.element()?.bytes()? },
         Kind::Presence => Body::Presence { state: fields.next()?, name: fields.element()?.str()? },
+        Kind::Report => Body::Report { readings: decode_list(fields)? },
+        Kind::Renegotiation => Body::Renegotiation,
     })
 }
 
@@ -159,9 +161,9 @@ fn decode_list<'b, T: Decode<'b, ()>>(
     Ok(list)
 }
 
-fn decode_subject(fields: &mut Fields<'_, '_>) -> Result<Subject, Error> {
+fn decode_subject(fields: &mut Fields<'_, '_>) -> Result<PartyId, Error> {
     let bytes = fields.element()?.bytes()?;
-    bytes.try_into().map_err(|_| Error::message("a subject has 16 bytes"))
+    bytes.try_into().map(PartyId).map_err(|_| Error::message("a subject has 16 bytes"))
 }
 
 impl<C> Encode<C> for Message<'_> {
@@ -179,7 +181,7 @@ impl<C> Encode<C> for Message<'_> {
         self.id.encode(encoder, context)?;
         self.body.encode(has_subject, encoder, context)?;
         match &self.subject {
-            Some(subject) => encoder.bytes(subject)?.ok(),
+            Some(subject) => encoder.bytes(&subject.0)?.ok(),
             None => Ok(()),
         }
     }
@@ -189,11 +191,12 @@ impl Body<'_> {
     /// The number of its fields on the wire.
     fn length(&self, has_subject: bool) -> u64 {
         match self {
-            Self::Awake => 0,
+            Self::Awake | Self::Renegotiation => 0,
             Self::DataResponse { .. }
             | Self::Acknowledgement { .. }
             | Self::NetworkKey { .. }
-            | Self::Revocation { .. } => 1,
+            | Self::Revocation { .. }
+            | Self::Report { .. } => 1,
             Self::DataRequest { .. } | Self::Error { .. } | Self::Presence { .. } => 2,
             Self::Alert { .. } => 3,
             Self::Command { lifetime, .. } => 3 + u64::from(lifetime.is_some() || has_subject),
@@ -212,7 +215,9 @@ impl Body<'_> {
                 encode_list(labels, encoder, context)?;
                 encoder.bool(*nothing_waiting)?.ok()
             }
-            Self::DataResponse { readings } => encode_list(readings, encoder, context),
+            Self::DataResponse { readings } | Self::Report { readings } => {
+                encode_list(readings, encoder, context)
+            }
             Self::Command { label, argument, nothing_waiting, lifetime } => {
                 label.encode(encoder, context)?;
                 argument.encode(encoder, context)?;
@@ -233,7 +238,7 @@ impl Body<'_> {
                 encoder.str(text)?.ok()
             }
             Self::Acknowledgement { nothing_waiting } => encoder.bool(*nothing_waiting)?.ok(),
-            Self::Awake => Ok(()),
+            Self::Awake | Self::Renegotiation => Ok(()),
             Self::NetworkKey { key } => encoder.bytes(key.0)?.ok(),
             Self::Revocation { revocation } => encoder.bytes(revocation)?.ok(),
             Self::Presence { state, name } => {

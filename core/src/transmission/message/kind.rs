@@ -25,6 +25,10 @@ registry! {
         Revocation = 10, "revocation";
         /// Request to take note of a device that came or went.
         Presence = 11, "presence";
+        /// Request to take note of readings.
+        Report = 12, "report";
+        /// Request to negotiate a new key.
+        Renegotiation = 13, "renegotiation";
     }
 }
 
@@ -39,7 +43,9 @@ impl Kind {
             | Self::Awake
             | Self::NetworkKey
             | Self::Revocation
-            | Self::Presence => true,
+            | Self::Presence
+            | Self::Report
+            | Self::Renegotiation => true,
             Self::DataResponse | Self::CommandStatus | Self::Error | Self::Acknowledgement => false,
         }
     }

@@ -13,7 +13,7 @@ use crate::wire::DecodeError;
 
 const TEMPERATURE: Label<'_> = Label::Number(1);
 const SWITCH: Label<'_> = Label::Number(10);
-const SUBJECT: Option<Subject> = Some([7; 16]);
+const SUBJECT: Option<PartyId> = Some(PartyId([7; 16]));
 
 fn warm() -> Reading<'static> {
     Reading::new(TEMPERATURE, Value::Float(21.5))
@@ -30,7 +30,7 @@ fn encoded(message: &Message<'_>) -> vec::Vec<u8> {
 }
 
 /// Every message as a device and its gateway send it, and its bytes.
-fn typical() -> [(Body<'static>, &'static [u8]); 12] {
+fn typical() -> [(Body<'static>, &'static [u8]); 14] {
     [
         (
             Body::DataRequest { labels: list(&[TEMPERATURE]), nothing_waiting: true },
@@ -72,6 +72,11 @@ fn typical() -> [(Body<'static>, &'static [u8]); 12] {
             Body::Presence { state: PresenceState::Refused(4), name: "hall" },
             &[0x84, 11, 5, 0x82, 3, 4, 0x64, b'h', b'a', b'l', b'l'],
         ),
+        (
+            Body::Report { readings: Vec::from_array([warm()]) },
+            &[0x83, 12, 5, 0x81, 0x82, 1, 0xf9, 0x4d, 0x60],
+        ),
+        (Body::Renegotiation, &[0x82, 13, 5]),
     ]
 }
 
@@ -196,7 +201,7 @@ fn a_request_that_can_not_be_decoded_can_be_answered_and_an_answer_not() {
     for bytes in malformed {
         assert_eq!(Message::decode(bytes), answerable(ErrorCode::Malformed), "{bytes:x?}");
     }
-    for unknown in [&[0x82, 12, 5][..], &[0x83, 15, 5, 0xf5], &[0x82, 0x18, 24, 5]] {
+    for unknown in [&[0x82, 14, 5][..], &[0x83, 15, 5, 0xf5], &[0x82, 0x18, 24, 5]] {
         assert_eq!(Message::decode(unknown), answerable(ErrorCode::UnknownKind));
     }
     let dropped: [&[u8]; 7] = [
@@ -225,7 +230,7 @@ fn a_network_key_is_not_shown() {
 struct Parts {
     kind: Kind,
     id: u32,
-    subject: Option<Subject>,
+    subject: Option<PartyId>,
     labels: vec::Vec<Result<u16, String>>,
     values: vec::Vec<OwnedValue>,
     units: vec::Vec<(Option<u8>, Option<u64>)>,
@@ -284,7 +289,11 @@ fn parts() -> impl Strategy<Value = Parts> {
         "[a-z ]{0,32}",
         prop::collection::vec(any::<u8>(), 0..=MAX_OBJECT),
     );
-    let head = (prop::sample::select(Kind::ALL), 1_u32.., any::<Option<Subject>>());
+    let head = (
+        prop::sample::select(Kind::ALL),
+        1_u32..,
+        prop::option::of(any::<[u8; 16]>().prop_map(PartyId)),
+    );
     (head, lists, rest).prop_map(
         |(
             (kind, id, subject),
@@ -358,6 +367,10 @@ impl Parts {
                 ]),
                 name: &self.text,
             },
+            Kind::Report => {
+                Body::Report { readings: items.map(|item| self.reading(item)).collect() }
+            }
+            Kind::Renegotiation => Body::Renegotiation,
         };
         Message { id: MessageId(self.id), subject: self.subject, body }
     }

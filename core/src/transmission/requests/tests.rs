@@ -193,7 +193,7 @@ fn a_command_that_may_have_run_is_not_sent_to_a_new_incarnation() {
 fn the_peer_is_not_told_that_nothing_waits_while_something_does() {
     let mut requests = listening();
     let first = requests.send(at(0), command(), None, None).unwrap();
-    let second = requests.send(at(0), command(), Some([7; 16]), None).unwrap();
+    let second = requests.send(at(0), command(), Some(PartyId([7; 16])), None).unwrap();
     assert_eq!(sent(&mut requests, at(0)), [(1, Some(false)), (2, Some(false))]);
     requests.handle_answer(at(1), &done(first));
     assert_eq!(sent(&mut requests, at(2)), [(2, Some(true))]);
