@@ -347,6 +347,11 @@ fn an_endorsement_that_is_held_counts_as_long_as_it_is_held() {
     assert_eq!(world.store.check(&standing, at(20)), Err(Refusal::NoTrustedEndorsement));
     assert!(!world.store.drop_endorsement(&fingerprint, &world.company.id()));
     assert_eq!(refusal(world.verify(&[], 20)), Refusal::NoTrustedEndorsement);
+
+    // What is held for another certificate says nothing about this one.
+    let of_another = world.endorsement(&world.company, 0, 15, DEVICE);
+    world.store.hold_endorsement(Fingerprint([1; 32]), of_another).unwrap();
+    assert_eq!(refusal(world.verify(&[], 20)), Refusal::NoTrustedEndorsement);
 }
 
 #[test]
