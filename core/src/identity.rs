@@ -37,5 +37,5 @@ pub use private::{IssueError, LoadError, PrivateIdentity};
 pub use refusal::Refusal;
 pub use revocation::Revocation;
 pub use trust::{
-    Authority, Recorded, Standing, TrustError, TrustStore, TrustedParty, VerifiedCertificate,
+    Authority, Recorded, Standing, Trust, TrustError, TrustStore, TrustedParty, VerifiedCertificate,
 };

@@ -12,13 +12,24 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+#[cfg(feature = "alloc")]
+pub mod cloud;
 pub mod connection;
 pub mod crypto;
+pub mod device;
+#[cfg(feature = "alloc")]
+pub mod downlink;
 pub mod dtls;
 pub mod endpoint;
+#[cfg(feature = "alloc")]
+pub mod gateway;
 pub mod identity;
+pub mod party;
 #[cfg(test)]
 mod testing;
 pub mod time;
+#[cfg(feature = "alloc")]
+mod timers;
 pub mod transmission;
+pub mod uplink;
 pub mod wire;

@@ -202,6 +202,13 @@ impl WallClock {
         self.reading.map(|(then, time)| time.saturating_add(now.since(then)).max(self.floor))
     }
 
+    /// The instant at which the clock will show `time`, if the time is known;
+    /// the instant of the last reading if that moment was already past then.
+    #[must_use]
+    pub fn instant_of(&self, time: UnixTime) -> Option<Instant> {
+        self.reading.map(|(then, reading)| then + time.since(reading))
+    }
+
     /// The latest time that is known to have passed; what a device without a
     /// clock stores, to give it to [`WallClock::with_floor`] at its next start.
     #[must_use]

@@ -74,6 +74,8 @@ mod registry;
 mod fields;
 mod label;
 mod message;
+#[cfg(feature = "alloc")]
+mod owned;
 mod reading;
 mod requests;
 mod responses;
@@ -88,6 +90,8 @@ pub use message::{
     Body, CommandState, EncodeError, ErrorCode, Hidden, Kind, MAX_ITEMS, MAX_NAME, MAX_OBJECT,
     MAX_TEXT, Message, MessageId, PresenceState, Rejected, Severity,
 };
+#[cfg(feature = "alloc")]
+pub use owned::{OwnedLabel, OwnedReading, OwnedValue};
 pub use reading::{MAX_VALUE, Reading, Value};
 pub use requests::{
     Answered, Cause, GivenUp, INITIAL_INTERVAL, LONGEST_INTERVAL, Refused, Requests,

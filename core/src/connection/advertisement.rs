@@ -12,7 +12,7 @@ use crate::identity::PartyId;
 use crate::time::UnixTime;
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
-pub use filter::{AdvertisementFilter, NotFresh};
+pub use filter::{AdvertisementFilter, Continuity, NotFresh};
 
 const VERSION: u8 = 1;
 

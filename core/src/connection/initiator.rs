@@ -5,7 +5,7 @@ use super::message::{Freshness, LocalParty, Raw, Request, SignedResponse};
 use super::refusal::Refused;
 use super::{Negotiated, NegotiationRefusal};
 use crate::crypto::{EntropyError, Invalid, Provider, X25519PublicKey, X25519Secret};
-use crate::identity::{Refusal, Role, TrustStore};
+use crate::identity::{Refusal, Role, Trust};
 use crate::time::{Instant, UnixTime, WallClock};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
@@ -140,11 +140,11 @@ impl Initiator {
     ///
     /// # Errors
     /// [`NegotiationError`]; nothing was changed.
-    pub fn finish<P: Provider, const A: usize, const B: usize, const C: usize>(
+    pub fn finish<P: Provider, T: Trust>(
         &self,
         provider: &P,
         local: LocalParty<'_>,
-        trust: &TrustStore<A, B, C>,
+        trust: &T,
         clock: &mut WallClock,
         now: Instant,
         answer: &[u8],

@@ -192,6 +192,12 @@ impl NetworkKeys {
         self.0.iter().find(|key| key.id == id)
     }
 
+    /// Whether there is no room for another key.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
+
     /// The keys, the one for new use first.
     pub fn iter(&self) -> impl Iterator<Item = &NetworkKey> {
         self.0.iter()

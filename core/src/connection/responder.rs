@@ -4,7 +4,7 @@ use super::key_schedule::{SIGNATURE_LABEL, session_key, transcript};
 use super::message::{Freshness, LocalParty, Raw, Request, Response, SignedResponse};
 use super::{Negotiated, NegotiationRefusal};
 use crate::crypto::{EntropyError, Invalid, Provider, X25519Secret};
-use crate::identity::{Role, TrustStore};
+use crate::identity::{Role, Trust};
 use crate::time::UnixTime;
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
@@ -74,10 +74,10 @@ impl From<BufferTooSmall> for RespondError {
 ///
 /// # Errors
 /// [`RespondError`].
-pub fn respond<P: Provider, const A: usize, const B: usize, const C: usize>(
+pub fn respond<P: Provider, T: Trust>(
     provider: &mut P,
     local: LocalParty<'_>,
-    trust: &TrustStore<A, B, C>,
+    trust: &T,
     parameters: &ResponderParameters,
     request: &[u8],
     buffer: &mut [u8],

@@ -92,6 +92,71 @@ pub struct TrustStore<const PARTIES: usize, const ENDORSEMENTS: usize, const REV
     revocations: Vec<Revocation, REVOCATIONS>,
 }
 
+/// What the other floors need of a [`TrustStore`], whatever the sizes of its
+/// tables.
+pub trait Trust {
+    /// [`TrustStore::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    fn verify<P: Provider>(
+        &self,
+        provider: &P,
+        credential: &Credential,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<VerifiedCertificate, Refusal>;
+
+    /// [`TrustStore::check`].
+    ///
+    /// # Errors
+    /// As there.
+    fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal>;
+
+    /// [`TrustStore::revoke`].
+    ///
+    /// # Errors
+    /// As there.
+    fn revoke<P: Provider>(
+        &mut self,
+        provider: &P,
+        revocation: &Revocation,
+    ) -> Result<Recorded, TrustError>;
+
+    /// [`TrustStore::revocations`].
+    fn revocations(&self) -> impl Iterator<Item = &Revocation>;
+}
+
+impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize> Trust
+    for TrustStore<PARTIES, ENDORSEMENTS, REVOCATIONS>
+{
+    fn verify<P: Provider>(
+        &self,
+        provider: &P,
+        credential: &Credential,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<VerifiedCertificate, Refusal> {
+        Self::verify(self, provider, credential, role, now)
+    }
+
+    fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
+        Self::check(self, standing, now)
+    }
+
+    fn revoke<P: Provider>(
+        &mut self,
+        provider: &P,
+        revocation: &Revocation,
+    ) -> Result<Recorded, TrustError> {
+        Self::revoke(self, provider, revocation)
+    }
+
+    fn revocations(&self) -> impl Iterator<Item = &Revocation> {
+        Self::revocations(self)
+    }
+}
+
 /// An endorsement that the verifier holds itself.
 #[derive(Clone, Debug)]
 struct Held {

@@ -1,0 +1,409 @@
+//! The less constrained side's half of a gateway and of a cloud: the negotiation
+//! service and the transmission service for the parties below.
+//!
+//! ```text
+//! negotiation port   DTLS under a network key ─ request ─ decision ─ response
+//!                                                   │
+//!                                       negotiated key, kept for a while
+//!                                                   │
+//! transmission port  DTLS under the session key ─ live session of the peer
+//! ```
+//!
+//! A peer is known by its [`PartyId`]. Its requests and answers outlive its
+//! sessions: when a new session replaces the old one, what is unanswered is
+//! repeated on the new one, and only then is the old one closed.
+
+mod keys;
+mod negotiations;
+mod peer;
+mod services;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::connection::NegotiationRefusal;
+use crate::crypto::{EntropyError, Provider};
+use crate::dtls::{Datagram, Received, Server, ServerConfig, SessionId};
+use crate::endpoint::{Address, LocalPort, Transmit};
+use crate::identity::{Name, PartyId, Role, Standing, Trust};
+use crate::party::Party;
+use crate::time::{Deadline, Instant, Reason};
+use crate::timers::Timers;
+use crate::transmission::{Body, GivenUp, Kind, MessageId, Refused, Ticket};
+use crate::uplink::Disconnection;
+use crate::wire::BufferTooSmall;
+
+use keys::PendingKeys;
+use negotiations::Negotiations;
+pub(crate) use peer::Object;
+use peer::Peer;
+
+/// When a session's key is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The age at which a session is to be replaced.
+    pub age: Duration,
+    /// The number of records sent in a session after which it is to be replaced.
+    pub records: u64,
+    /// How long the peer has to do so. A session that is older than `age` and
+    /// `grace` together is closed.
+    pub grace: Duration,
+}
+
+impl Default for Rotation {
+    /// After a day or a million records, with an hour of grace.
+    fn default() -> Self {
+        Self {
+            age: Duration::from_secs(24 * 3600),
+            records: 1_000_000,
+            grace: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// What the services for the parties below are configured with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port of the transmission service, as peers are told it.
+    pub transmission_port: u16,
+    /// The settings of the two DTLS servers.
+    pub server: ServerConfig,
+    /// The number of peers that are known at a time, connected or not. When it
+    /// is reached, the peer that was disconnected first is forgotten; if all are
+    /// connected, a new one is refused as busy.
+    pub max_peers: usize,
+    /// How long a negotiated key waits for its peer to connect with it.
+    pub key_lifetime: Duration,
+    /// When keys are replaced.
+    pub rotation: Rotation,
+    /// The silence after which a peer is given up. Peers give a sign of life
+    /// once a minute.
+    pub silence: Duration,
+    /// The same for peers that sleep.
+    pub sleepy_silence: Duration,
+}
+
+impl Settings {
+    /// The usual settings of a party whose transmission service has this port:
+    /// a thousand peers, given up after three minutes of silence, or after a day
+    /// if they sleep.
+    #[must_use]
+    pub fn new(transmission_port: u16) -> Self {
+        Self {
+            transmission_port,
+            server: ServerConfig::default(),
+            max_peers: 1000,
+            key_lifetime: Duration::from_secs(60),
+            rotation: Rotation::default(),
+            silence: Duration::from_secs(180),
+            sleepy_silence: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// How long a sleepy peer listens after it was heard.
+const AWAKE: Duration = Duration::from_secs(10);
+
+/// The number of answers that wait to be sent. One more is dropped: its request
+/// will be repeated.
+const MAX_ANSWERS: usize = 1024;
+
+/// The number of events that wait. While there are as many, datagrams are not
+/// taken: what they carry will be repeated.
+const MAX_EVENTS: usize = 4096;
+
+/// What happened below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DownlinkEvent {
+    /// A party was verified and has a session key now.
+    Negotiated { peer: PartyId },
+    /// A party was refused; who, if its request could be read.
+    Refused { who: Option<(PartyId, Name)>, refusal: NegotiationRefusal },
+    /// A peer's session stands; `replaced` if it takes the place of another.
+    Connected { peer: PartyId, replaced: bool },
+    /// A peer's session ended.
+    Disconnected { peer: PartyId, reason: Disconnection },
+    /// A request came in that was not seen before: an encoded message, which is
+    /// known to decode.
+    Request { peer: PartyId, ticket: Ticket, message: Vec<u8> },
+    /// The answer to a request of this party's: an encoded message, which is
+    /// known to decode.
+    Answer { peer: PartyId, request: Kind, message: Vec<u8> },
+    /// A request of this party's was given up.
+    GivenUp { peer: PartyId, request: GivenUp },
+}
+
+/// Why a request to a peer was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestError {
+    /// No such peer is known.
+    UnknownPeer,
+    /// The request itself.
+    Refused(Refused),
+}
+
+impl core::fmt::Display for RequestError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::UnknownPeer => f.write_str("no party with this id is known here"),
+            Self::Refused(refused) => refused.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for RequestError {}
+
+/// The parties below, and the services that they use.
+pub(crate) struct Downlink<P: Provider, A: Address> {
+    settings: Settings,
+    /// The role that peers must have been granted.
+    below: Role,
+    negotiation: Server<P, A>,
+    transmission: Server<P, A>,
+    negotiations: Negotiations,
+    keys: PendingKeys,
+    peers: BTreeMap<PartyId, Box<Peer>>,
+    sessions: BTreeMap<SessionId, PartyId>,
+    /// When each peer is to be looked after next.
+    timers: Timers<PartyId>,
+    /// The peers that have requests to be sent.
+    ready: BTreeSet<PartyId>,
+    answers: VecDeque<(PartyId, Vec<u8>)>,
+    events: VecDeque<DownlinkEvent>,
+}
+
+impl<P: Provider, A: Address> Downlink<P, A> {
+    /// Services for parties with the role `below`.
+    ///
+    /// # Errors
+    /// [`EntropyError`] if the provider has no randomness for cookie secrets.
+    pub(crate) fn new(
+        settings: Settings,
+        below: Role,
+        provider: &mut P,
+    ) -> Result<Self, EntropyError> {
+        let negotiation = Server::new(settings.server.clone(), provider)?;
+        let transmission = Server::new(settings.server.clone(), provider)?;
+        Ok(Self {
+            settings,
+            below,
+            negotiation,
+            transmission,
+            negotiations: Negotiations::default(),
+            keys: PendingKeys::default(),
+            peers: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            timers: Timers::new(),
+            ready: BTreeSet::new(),
+            answers: VecDeque::new(),
+            events: VecDeque::new(),
+        })
+    }
+
+    /// The largest datagram that is sent, in bytes.
+    pub(crate) fn max_datagram(&self) -> usize {
+        self.settings.server.dtls.max_datagram
+    }
+
+    /// The name and standing of a peer that is known.
+    pub(crate) fn peer(&self, peer: PartyId) -> Option<(&Name, &Standing)> {
+        self.peers.get(&peer).map(|peer| (&peer.name, &peer.standing))
+    }
+
+    /// The peers that are connected, and their names.
+    pub(crate) fn connected(&self) -> impl Iterator<Item = (PartyId, &Name)> {
+        self.peers
+            .iter()
+            .filter(|(_, peer)| peer.session().is_some())
+            .map(|(id, peer)| (*id, &peer.name))
+    }
+
+    /// Takes a datagram from one of the two services' ports.
+    pub(crate) fn handle_datagram<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        port: LocalPort,
+        from: A,
+        datagram: &mut [u8],
+    ) {
+        if self.events.len() >= MAX_EVENTS {
+            return;
+        }
+        let mut datagram = Datagram::new(datagram);
+        match port {
+            LocalPort::Negotiation => {
+                while let Some(Received { session, payload }) =
+                    self.negotiation.handle_record(&mut party.provider, now, from, &mut datagram)
+                {
+                    self.negotiate(party, now, session, payload);
+                }
+                self.serve_negotiation(party, now);
+            }
+            LocalPort::Transmission => {
+                while let Some(Received { session, payload }) =
+                    self.transmission.handle_record(&mut party.provider, now, from, &mut datagram)
+                {
+                    // A session may carry its first message in the datagram that
+                    // completes its handshake.
+                    self.serve_transmission(party, now);
+                    self.receive(now, session, payload);
+                }
+                self.serve_transmission(party, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends a request to `peer`, now or when it is connected and awake.
+    pub(crate) fn request(
+        &mut self,
+        now: Instant,
+        peer: PartyId,
+        body: Body<'_>,
+        subject: Option<PartyId>,
+        expires: Option<Instant>,
+    ) -> Result<MessageId, RequestError> {
+        let known = self.peers.get_mut(&peer).ok_or(RequestError::UnknownPeer)?;
+        let id = known.requests.send(now, body, subject, expires).map_err(RequestError::Refused)?;
+        self.reschedule(now, peer);
+        Ok(id)
+    }
+
+    /// Hands an object to a peer that is connected.
+    pub(crate) fn hand(&mut self, now: Instant, peer: PartyId, object: Object) {
+        if let Some(known) = self.peers.get_mut(&peer)
+            && known.session().is_some()
+        {
+            known.hand(now, object);
+            self.reschedule(now, peer);
+        }
+    }
+
+    /// Hands an object to all who are connected.
+    pub(crate) fn spread(&mut self, now: Instant, object: &Object) {
+        let peers: Vec<PartyId> = self.connected().map(|(id, _)| id).collect();
+        for peer in peers {
+            self.hand(now, peer, object.clone());
+        }
+    }
+
+    /// Answers a request of `peer`. An answer that finds no room is dropped: the
+    /// request will come again.
+    pub(crate) fn answer(&mut self, peer: PartyId, ticket: Ticket, body: Body<'_>) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let mut message = alloc::vec![0; self.settings.server.dtls.max_datagram];
+        if let Ok(length) = known.responses.answer(ticket, None, body, &mut message) {
+            message.truncate(length);
+            self.push_answer(peer, message);
+        }
+    }
+
+    /// Ends the session with `peer`, with a close_notify.
+    pub(crate) fn disconnect(&mut self, now: Instant, peer: PartyId, reason: Disconnection) {
+        let Some(known) = self.peers.get_mut(&peer) else { return };
+        let Some(session) = known.session() else { return };
+        known.disconnect(now);
+        self.sessions.remove(&session);
+        self.transmission.close(now, session);
+        self.events.push_back(DownlinkEvent::Disconnected { peer, reason });
+        self.reschedule(now, peer);
+    }
+
+    /// Ends every session.
+    pub(crate) fn close(&mut self, now: Instant) {
+        self.keys.clear();
+        let connected: Vec<PartyId> = self.connected().map(|(id, _)| id).collect();
+        for peer in connected {
+            self.disconnect(now, peer, Disconnection::ByApplication);
+        }
+    }
+
+    /// Ends the sessions, and forgets the negotiated keys, of all who are no
+    /// longer trusted. To be called when whom the party trusts has changed.
+    pub(crate) fn check_trust<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        let Some(time) = party.clock.at(now) else { return };
+        self.keys.retain(|key| party.trust.check(key.peer.standing(), time).is_ok());
+        let untrusted: Vec<_> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.session().is_some())
+            .filter_map(|(id, peer)| {
+                party.trust.check(&peer.standing, time).err().map(|refusal| (*id, refusal))
+            })
+            .collect();
+        for (peer, refusal) in untrusted {
+            self.disconnect(now, peer, Disconnection::Untrusted(refusal));
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(crate) fn handle_timeout<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        self.negotiation.handle_timeout(&mut party.provider, now);
+        self.serve_negotiation(party, now);
+        self.transmission.handle_timeout(&mut party.provider, now);
+        self.serve_transmission(party, now);
+        self.keys.handle_timeout(now);
+        // Each once: a peer with a request to send stays due.
+        for peer in self.timers.due(now) {
+            self.look_after(party, now, peer);
+        }
+    }
+
+    /// Writes the next datagram; `None` if there is none.
+    pub(crate) fn poll_transmit<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Result<Option<Transmit<A>>, BufferTooSmall> {
+        let provider = &mut party.provider;
+        let needed = self.max_datagram();
+        if buffer.len() < needed {
+            return Err(BufferTooSmall { needed });
+        }
+        if let Some((to, length)) = self.negotiation.poll_transmit(provider, now, buffer)? {
+            return Ok(Some(Transmit::new(LocalPort::Negotiation, to, length)));
+        }
+        if let Some((to, length)) =
+            self.negotiations.poll_transmit(provider, &mut self.negotiation, now, buffer)?
+        {
+            return Ok(Some(Transmit::new(LocalPort::Negotiation, to, length)));
+        }
+        if let Some((to, length)) = self.transmission.poll_transmit(provider, now, buffer)? {
+            return Ok(Some(Transmit::new(LocalPort::Transmission, to, length)));
+        }
+        while let Some((peer, message)) = self.answers.pop_front() {
+            if let Some(sent) = self.send(party, now, peer, &message, buffer) {
+                return Ok(Some(sent));
+            }
+        }
+        self.poll_requests(party, now, buffer)
+    }
+
+    /// When to call [`Downlink::handle_timeout`] next.
+    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+        let is_ready = !self.answers.is_empty()
+            || !self.ready.is_empty()
+            || !self.events.is_empty()
+            || self.negotiations.is_sending();
+        if is_ready {
+            return Some(Deadline::new(Instant::ZERO, Reason::Output));
+        }
+        let peers = self.timers.first().map(|(at, _)| Deadline::new(at, Reason::Liveness));
+        [
+            self.keys.poll_timeout(),
+            self.negotiation.poll_timeout(),
+            self.transmission.poll_timeout(),
+        ]
+        .into_iter()
+        .fold(peers, Deadline::earlier)
+    }
+
+    /// The next event.
+    pub(crate) fn poll_event(&mut self) -> Option<DownlinkEvent> {
+        self.events.pop_front()
+    }
+}

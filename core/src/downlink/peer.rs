@@ -1,0 +1,225 @@
+//! What a gateway or cloud keeps of each party below.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::connection::{Negotiated, NetworkKey};
+use crate::crypto::Secret;
+use crate::dtls::SessionId;
+use crate::identity::{Name, Revocation, Standing};
+use crate::time::{Deadline, Instant, Reason};
+use crate::transmission::{Body, Hidden, Refused, Requests, Responses, Ticket};
+
+use crate::wire::cbor;
+
+use super::{AWAKE, Settings};
+
+/// The length of a request to a peer: the longest revocation, or the longest
+/// command with a subject, fits.
+pub(super) const REQUEST_SIZE: usize = 192;
+
+/// The unanswered requests to one peer.
+type PeerRequests = Requests<8, REQUEST_SIZE>;
+
+/// The answers to one peer that are kept. Only commands have theirs kept, and
+/// none come from below, so that they need no room.
+type PeerResponses = Responses<16, 0>;
+
+/// The objects that wait for one peer's requests to have room. One more is
+/// dropped; the peer is handed all of them when it connects again.
+const MAX_BACKLOG: usize = 512;
+
+/// Something that is handed to a peer: encoded, and kept until it is
+/// acknowledged.
+#[derive(Clone)]
+pub(crate) enum Object {
+    /// A revocation.
+    Revocation(Vec<u8>),
+    /// A network key.
+    NetworkKey(Secret<{ NetworkKey::ENCODED_LEN }>),
+}
+
+impl Object {
+    /// A revocation to be handed on.
+    pub(crate) fn of_revocation(revocation: &Revocation) -> Self {
+        let mut bytes = alloc::vec![0; Revocation::MAX_LEN];
+        let length = cbor::encode(revocation, &mut bytes).unwrap_or_default();
+        bytes.truncate(length);
+        Self::Revocation(bytes)
+    }
+
+    /// A network key to be handed out.
+    pub(crate) fn of_network_key(key: &NetworkKey) -> Self {
+        let mut bytes = Secret::default();
+        let written = key.encode(bytes.expose_mut());
+        debug_assert_eq!(written, Ok(NetworkKey::ENCODED_LEN));
+        Self::NetworkKey(bytes)
+    }
+
+    fn body(&self) -> Body<'_> {
+        match self {
+            Self::Revocation(revocation) => Body::Revocation { revocation },
+            Self::NetworkKey(key) => Body::NetworkKey { key: Hidden(key.expose()) },
+        }
+    }
+}
+
+/// A party below, connected or not.
+pub(super) struct Peer {
+    pub(super) name: Name,
+    pub(super) standing: Standing,
+    pub(super) incarnation: u32,
+    pub(super) sleepy: bool,
+    pub(super) heard: Instant,
+    pub(super) presence: Presence,
+    pub(super) requests: PeerRequests,
+    pub(super) responses: PeerResponses,
+    backlog: VecDeque<Object>,
+    /// When what its session rests on ends, if the time is known.
+    pub(super) trust_ends: Option<Instant>,
+    /// The question of a peer that woke, until nothing is waiting for it.
+    pub(super) awake: Option<Ticket>,
+}
+
+/// Whether a peer is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Connected { session: SessionId, since: Instant, rotation: RotationState },
+    Disconnected { since: Instant },
+}
+
+/// How far the replacement of a session's key has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RotationState {
+    /// The key is not old yet.
+    Fresh,
+    /// The peer was asked to replace it.
+    Asked,
+}
+
+impl Peer {
+    /// A peer that is about to be connected.
+    pub(super) fn new(now: Instant, negotiated: &Negotiated) -> Self {
+        Self {
+            name: negotiated.peer.certificate().name().clone(),
+            standing: negotiated.peer.standing().clone(),
+            incarnation: negotiated.peer_incarnation,
+            sleepy: negotiated.sleepy,
+            heard: now,
+            presence: Presence::Disconnected { since: now },
+            requests: PeerRequests::new(),
+            responses: PeerResponses::new(),
+            backlog: VecDeque::new(),
+            trust_ends: None,
+            awake: None,
+        }
+    }
+
+    /// Its session, while it is connected.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self.presence {
+            Presence::Connected { session, .. } => Some(session),
+            Presence::Disconnected { .. } => None,
+        }
+    }
+
+    /// Takes `session` for its session from now on, and what was negotiated
+    /// for what it is; returns the session before.
+    pub(super) fn connect(
+        &mut self,
+        now: Instant,
+        session: SessionId,
+        negotiated: &Negotiated,
+    ) -> Option<SessionId> {
+        let before = self.session();
+        self.name = negotiated.peer.certificate().name().clone();
+        self.standing = negotiated.peer.standing().clone();
+        self.sleepy = negotiated.sleepy;
+        self.heard = now;
+        self.presence = Presence::Connected { session, since: now, rotation: RotationState::Fresh };
+        if self.incarnation == negotiated.peer_incarnation {
+            self.requests.restart(now);
+        } else {
+            // SPEC.md section 10.5: its ids begin anew, and it has forgotten ours.
+            self.incarnation = negotiated.peer_incarnation;
+            self.responses.reset();
+            self.requests.handle_peer_restart(now);
+            self.awake = None;
+        }
+        self.requests.set_peer_listening(now, true);
+        before
+    }
+
+    /// Notes that its session is over.
+    pub(super) fn disconnect(&mut self, now: Instant) {
+        self.presence = Presence::Disconnected { since: now };
+        self.requests.set_peer_listening(now, false);
+        self.backlog.clear();
+        self.awake = None;
+    }
+
+    /// Hands it an object, at once or when there is room among the requests.
+    pub(super) fn hand(&mut self, now: Instant, object: Object) {
+        if self.backlog.len() < MAX_BACKLOG {
+            self.backlog.push_back(object);
+        }
+        self.refill(now);
+    }
+
+    /// Sends as much of the backlog as there is room for.
+    pub(super) fn refill(&mut self, now: Instant) {
+        while let Some(object) = self.backlog.front() {
+            if self.requests.send(now, object.body(), None, None) == Err(Refused::Full) {
+                break;
+            }
+            self.backlog.pop_front();
+        }
+    }
+
+    /// Asks it, once, to replace the key of its session. If there is no room for
+    /// the request, the session ends when its time of grace is over.
+    pub(super) fn ask_to_renegotiate(&mut self, now: Instant) {
+        if let Presence::Connected { rotation, .. } = &mut self.presence
+            && *rotation == RotationState::Fresh
+        {
+            *rotation = RotationState::Asked;
+            let _ = self.requests.send(now, Body::Renegotiation, None, None);
+        }
+    }
+
+    /// Notes that it was heard, and so is awake.
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.heard = now;
+        self.requests.set_peer_listening(now, true);
+    }
+
+    /// The instant from which on it is taken to sleep.
+    pub(super) fn sleeps_at(&self) -> Option<Instant> {
+        let awake = self.sleepy && self.session().is_some() && self.requests.is_peer_listening();
+        awake.then_some(self.heard + AWAKE)
+    }
+
+    /// The instant at which its silence has lasted too long.
+    pub(super) fn silent_at(&self, settings: &Settings) -> Instant {
+        self.heard + if self.sleepy { settings.sleepy_silence } else { settings.silence }
+    }
+
+    /// When it is to be looked after next.
+    pub(super) fn poll_timeout(&self, settings: &Settings) -> Option<Deadline> {
+        let requests = self.requests.poll_timeout();
+        let Presence::Connected { since, rotation, .. } = self.presence else {
+            return requests;
+        };
+        let age = match rotation {
+            RotationState::Fresh => settings.rotation.age,
+            RotationState::Asked => settings.rotation.age.saturating_add(settings.rotation.grace),
+        };
+        let deadlines = [
+            Some(Deadline::new(since + age, Reason::Rotation)),
+            self.trust_ends.map(|at| Deadline::new(at, Reason::TrustEnds)),
+            Some(Deadline::new(self.silent_at(settings), Reason::Liveness)),
+            self.sleeps_at().map(|at| Deadline::new(at, Reason::Liveness)),
+        ];
+        deadlines.into_iter().fold(requests, Deadline::earlier)
+    }
+}

@@ -1,0 +1,551 @@
+//! The constrained side's half of every role: from nothing to a live session
+//! with the party above, and from one session to the next.
+//!
+//! A device's way to its gateway and a gateway's way to its cloud are the same:
+//!
+//! ```text
+//! Waiting ── advertisement, configured address, or rotation
+//!   │
+//! Reaching     DTLS handshake with the negotiation service, network key as PSK
+//!   │
+//! Requesting   key negotiation: request out, response or refusal in
+//!   │
+//! Connecting   DTLS handshake with the transmission service, session key as PSK
+//!   │
+//! Live         the session; the one that it replaces is closed only now
+//! ```
+//!
+//! An attempt that fails in any state leaves the live session as it is, and is
+//! repeated after a time that doubles with each failure.
+
+mod attempt;
+
+use core::time::Duration;
+
+use heapless::{Deque, Vec};
+
+use crate::connection::{
+    Advertisement, AdvertisementError, AdvertisementFilter, Continuity, ForwardSecrecy,
+    NetworkKeyId, NotFresh, Versions,
+};
+use crate::crypto::Provider;
+use crate::dtls::{self, CloseReason, ConnectionEvent, Datagram, SendError, Session};
+use crate::endpoint::{Address, LocalPort, Transmit};
+use crate::identity::{PartyId, Refusal, Role, Standing, Trust};
+use crate::party::Party;
+use crate::time::{Deadline, Instant, Reason};
+use crate::wire::BufferTooSmall;
+
+use attempt::{Attempt, Established, Step};
+
+pub use attempt::Failure;
+
+/// How a party looks for the one above it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search<A> {
+    /// It waits for an advertisement.
+    Advertisement,
+    /// It knows the address of the negotiation service.
+    At(A),
+}
+
+/// What an uplink is configured with.
+#[derive(Clone, Debug)]
+pub struct Settings<A> {
+    /// Where to look for the party above.
+    pub search: Search<A>,
+    /// Whether the party brings an ephemeral key of its own to the negotiation.
+    pub forward_secrecy: ForwardSecrecy,
+    /// Whether it sleeps between exchanges, so that the peer keeps requests
+    /// until it hears from it.
+    pub sleepy: bool,
+    /// The settings of the DTLS connections.
+    pub dtls: dtls::Config,
+    /// The time after the first failed attempt until the next; it doubles with
+    /// each failure.
+    pub retry: Duration,
+    /// The longest time between attempts.
+    pub retry_limit: Duration,
+}
+
+impl<A> Settings<A> {
+    /// The usual settings for a party that looks for the one above as `search`
+    /// says: an ephemeral key, no sleep, attempts after 2 s to 5 min.
+    pub fn new(search: Search<A>) -> Self {
+        Self {
+            search,
+            forward_secrecy: ForwardSecrecy::On,
+            sleepy: false,
+            dtls: dtls::Config::default(),
+            retry: Duration::from_secs(2),
+            retry_limit: Duration::from_secs(300),
+        }
+    }
+}
+
+/// What an attempt needs to know of the settings.
+struct Terms {
+    role: Role,
+    /// The role that the party above must have been granted.
+    above: Role,
+    sleepy: bool,
+    forward_secrecy: ForwardSecrecy,
+    dtls: dtls::Config,
+}
+
+/// Why an advertisement was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unheeded {
+    /// It is not authentic, or not one at all.
+    Advertisement(AdvertisementError),
+    /// It is not a new one.
+    NotFresh(NotFresh),
+    /// The gateway speaks no version that is spoken here.
+    Versions,
+}
+
+/// Why the session with a peer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disconnection {
+    /// The DTLS session ended.
+    Session(CloseReason),
+    /// The peer is no longer trusted.
+    Untrusted(Refusal),
+    /// Nothing was heard of the peer for too long.
+    Silent,
+    /// The peer did not replace its key in time.
+    KeyTooOld,
+    /// This party closed it.
+    ByApplication,
+}
+
+/// What happened above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UplinkEvent {
+    /// The peer was verified, and a session key negotiated.
+    Negotiated { peer: PartyId },
+    /// A session stands; `replaced` if it takes the place of another.
+    Connected { peer: PartyId, incarnation: u32, replaced: bool },
+    /// The session ended. A new attempt follows by itself.
+    Disconnected { peer: PartyId, reason: Disconnection },
+    /// An attempt failed. The next one follows by itself.
+    Failed(Failure),
+    /// The connected peer's advertisement shows that it may have started anew,
+    /// without this session.
+    PeerMayHaveRestarted,
+}
+
+/// The live session.
+struct Live<P: Provider, A> {
+    path: Path<A>,
+    /// The negotiation service that it came from, to be asked for the next key.
+    negotiation: A,
+    session: Session<P>,
+    standing: Standing,
+}
+
+/// Where a DTLS connection leads: from which local port to which address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Path<A> {
+    port: LocalPort,
+    peer: A,
+}
+
+/// A last datagram, to a peer whose session is already forgotten.
+struct Farewell<A> {
+    path: Path<A>,
+    datagram: Vec<u8, FAREWELL>,
+}
+
+/// The length of a close_notify: two bytes in a record.
+const FAREWELL: usize = dtls::RECORD_OVERHEAD + 2;
+
+/// The events that wait for [`Uplink::poll_event`]; the oldest gives way.
+const EVENTS: usize = 4;
+
+/// How far a gateway's wall clock may lie from this party's, if both have one.
+const FRESHNESS: Duration = Duration::from_secs(120);
+
+/// The gateways whose last advertisement is remembered.
+const GATEWAYS: usize = 4;
+
+/// The way to the party above.
+pub(crate) struct Uplink<P: Provider, A> {
+    terms: Terms,
+    search: Search<A>,
+    retry: Duration,
+    retry_limit: Duration,
+    live: Option<Live<P, A>>,
+    /// The close_notify of sessions that are over.
+    farewells: Deque<Farewell<A>, 2>,
+    pursuit: Pursuit<P, A>,
+    /// Attempts that failed since the last session stood.
+    failures: u32,
+    heard: AdvertisementFilter<GATEWAYS>,
+    events: Deque<UplinkEvent, EVENTS>,
+}
+
+/// What is being done to get a session, or the next one.
+enum Pursuit<P: Provider, A> {
+    /// Nothing: all is well, or the uplink is closed.
+    None,
+    /// An attempt may begin at this instant.
+    Waiting(Instant),
+    Attempting(Attempt<P, A>),
+}
+
+impl<P: Provider, A: Address> Uplink<P, A> {
+    /// The uplink of a party with the role `role` to one with the role `above`;
+    /// its first attempt begins at once, or with the first advertisement.
+    pub(crate) fn new(settings: Settings<A>, role: Role, above: Role, now: Instant) -> Self {
+        Self {
+            terms: Terms {
+                role,
+                above,
+                sleepy: settings.sleepy,
+                forward_secrecy: settings.forward_secrecy,
+                dtls: settings.dtls,
+            },
+            search: settings.search,
+            retry: settings.retry,
+            retry_limit: settings.retry_limit,
+            live: None,
+            farewells: Deque::new(),
+            pursuit: Pursuit::Waiting(now),
+            failures: 0,
+            heard: AdvertisementFilter::new(FRESHNESS),
+            events: Deque::new(),
+        }
+    }
+
+    /// The verified party above, while a session with it stands.
+    pub(crate) fn peer(&self) -> Option<&Standing> {
+        self.live.as_ref().map(|live| &live.standing)
+    }
+
+    /// Takes a datagram from the discovery port. The error is why it was not
+    /// followed.
+    pub(crate) fn hear<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        from: A,
+        datagram: &[u8],
+    ) -> Result<(), Unheeded> {
+        let (advertisement, key) = Advertisement::open(&party.provider, &party.network, datagram)
+            .map_err(Unheeded::Advertisement)?;
+        if !advertisement.versions.intersect(Versions::V1) {
+            return Err(Unheeded::Versions);
+        }
+        let continuity = self
+            .heard
+            .accept(&advertisement, now, party.clock.at(now))
+            .map_err(Unheeded::NotFresh)?;
+        if let Some(live) = &self.live {
+            if continuity == Continuity::Restarted && live.standing.party() == advertisement.gateway
+            {
+                self.report(UplinkEvent::PeerMayHaveRestarted);
+            }
+            return Ok(());
+        }
+        if let (Pursuit::Waiting(at), Search::Advertisement) = (&self.pursuit, &self.search)
+            && now >= *at
+        {
+            let negotiation = from.with_port(advertisement.negotiation_port);
+            self.attempt(party, now, negotiation, Some(key));
+        }
+        Ok(())
+    }
+
+    /// Goes on with a datagram from a client port until it gives a payload of
+    /// the live session, or is used up. To be called until it gives none.
+    pub(crate) fn handle_record<'d, T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        port: LocalPort,
+        from: A,
+        datagram: &mut Datagram<'d>,
+    ) -> Option<&'d mut [u8]> {
+        let path = Path { port, peer: from };
+        if let Some(live) = self.live.as_mut().filter(|live| live.path == path) {
+            let payload = live.session.handle_record(&mut party.provider, now, datagram);
+            if payload.is_none() {
+                self.settle(party, now);
+            }
+            return payload;
+        }
+        if let Pursuit::Attempting(attempt) = &self.pursuit
+            && attempt.path() == path
+        {
+            self.step(party, now, |attempt, terms, party| {
+                attempt.handle_datagram(terms, party, now, datagram)
+            });
+        }
+        None
+    }
+
+    /// Seals `payload` for the live session into `buffer`.
+    pub(crate) fn send<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        payload: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<Transmit<A>, SendError> {
+        let live = self.live.as_mut().ok_or(SendError::NotConnected)?;
+        let length = live.session.send(&mut party.provider, now, payload, buffer)?;
+        Ok(live.path.transmit(length))
+    }
+
+    /// Negotiates a new key; the live session stays until the new one stands.
+    pub(crate) fn rotate<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        if let (Some(live), Pursuit::None) = (&self.live, &self.pursuit) {
+            let negotiation = live.negotiation;
+            self.attempt(party, now, negotiation, None);
+        }
+    }
+
+    /// Ends the live session, with a close_notify, and looks for a new one.
+    pub(crate) fn disconnect<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        reason: Disconnection,
+    ) {
+        if let Some(live) = self.live.take() {
+            let peer = live.standing.party();
+            self.bid_farewell(party, now, live.path, live.session);
+            self.report(UplinkEvent::Disconnected { peer, reason });
+            self.wait(party, now);
+        }
+    }
+
+    /// Ends everything; no new attempt follows.
+    pub(crate) fn close<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        self.disconnect(party, now, Disconnection::ByApplication);
+        self.pursuit = Pursuit::None;
+    }
+
+    /// Ends the live session if the peer is no longer trusted. To be called when
+    /// whom the party trusts has changed.
+    pub(crate) fn check_trust<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        if let (Some(live), Some(time)) = (&self.live, party.clock.at(now))
+            && let Err(refusal) = party.trust.check(&live.standing, time)
+        {
+            self.disconnect(party, now, Disconnection::Untrusted(refusal));
+        }
+    }
+
+    /// Does what is due at `now`.
+    pub(crate) fn handle_timeout<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        if let Some(live) = &mut self.live {
+            live.session.handle_timeout(&mut party.provider, now);
+            self.settle(party, now);
+        }
+        if self.trust_ends(party).is_some_and(|at| now >= at) {
+            self.check_trust(party, now);
+        }
+        match &self.pursuit {
+            Pursuit::Waiting(at) if now >= *at => {
+                if let Search::At(negotiation) = self.search {
+                    self.attempt(party, now, negotiation, None);
+                } else if let Some(live) = &self.live {
+                    let negotiation = live.negotiation;
+                    self.attempt(party, now, negotiation, None);
+                }
+            }
+            Pursuit::Attempting(_) => self.step(party, now, |attempt, terms, party| {
+                attempt.handle_timeout(terms, party, now)
+            }),
+            Pursuit::None | Pursuit::Waiting(_) => {}
+        }
+    }
+
+    /// Writes the next datagram; `None` if there is none.
+    pub(crate) fn poll_transmit<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Result<Option<Transmit<A>>, BufferTooSmall> {
+        if let Some(farewell) = self.farewells.front() {
+            let needed = farewell.datagram.len();
+            let room = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
+            room.copy_from_slice(&farewell.datagram);
+            let transmit = farewell.path.transmit(needed);
+            self.farewells.pop_front();
+            return Ok(Some(transmit));
+        }
+        if let Some(live) = &mut self.live
+            && let Some(length) = live.session.poll_transmit(&mut party.provider, now, buffer)?
+        {
+            return Ok(Some(live.path.transmit(length)));
+        }
+        if let Pursuit::Attempting(attempt) = &mut self.pursuit {
+            let path = attempt.path();
+            let sent = attempt.poll_transmit(party, now, buffer)?;
+            return Ok(sent.map(|length| path.transmit(length)));
+        }
+        Ok(None)
+    }
+
+    /// When to call [`Uplink::handle_timeout`] next.
+    pub(crate) fn poll_timeout<T: Trust>(&self, party: &Party<P, T>) -> Option<Deadline> {
+        if !self.farewells.is_empty() || !self.events.is_empty() {
+            return Some(Deadline::new(Instant::ZERO, Reason::Output));
+        }
+        let pursuit = match &self.pursuit {
+            Pursuit::None => None,
+            Pursuit::Waiting(at) => match self.search {
+                Search::Advertisement if self.live.is_none() => None,
+                _ => Some(Deadline::new(*at, Reason::Retry)),
+            },
+            Pursuit::Attempting(attempt) => attempt.poll_timeout(),
+        };
+        let session = self.live.as_ref().and_then(|live| live.session.poll_timeout());
+        let trust = self.trust_ends(party).map(|at| Deadline::new(at, Reason::TrustEnds));
+        Deadline::earlier(Deadline::earlier(pursuit, session), trust)
+    }
+
+    /// The next event.
+    pub(crate) fn poll_event(&mut self) -> Option<UplinkEvent> {
+        self.events.pop_front()
+    }
+
+    fn trust_ends<T: Trust>(&self, party: &Party<P, T>) -> Option<Instant> {
+        party.clock.instant_of(self.live.as_ref()?.standing.valid_until())
+    }
+
+    fn attempt<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        negotiation: A,
+        key: Option<NetworkKeyId>,
+    ) {
+        // The live session keeps its port to itself, so that its records and
+        // those of the session to replace it can't be mistaken for each other.
+        let port = match &self.live {
+            Some(live) if live.path.port == LocalPort::FirstClient => LocalPort::SecondClient,
+            _ => LocalPort::FirstClient,
+        };
+        let path = Path { port, peer: negotiation };
+        match Attempt::start(&self.terms, party, now, path, key) {
+            Ok(attempt) => self.pursuit = Pursuit::Attempting(attempt),
+            Err(failure) => self.fail(party, now, failure),
+        }
+    }
+
+    /// Takes the attempt one step on.
+    fn step<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        step: impl FnOnce(Attempt<P, A>, &Terms, &mut Party<P, T>) -> Step<P, A>,
+    ) {
+        match core::mem::replace(&mut self.pursuit, Pursuit::None) {
+            Pursuit::Attempting(attempt) => match step(attempt, &self.terms, party) {
+                Step::Goes(attempt) => self.pursuit = Pursuit::Attempting(attempt),
+                Step::Negotiated(path, session, attempt) => {
+                    if let Some(peer) = attempt.peer() {
+                        self.report(UplinkEvent::Negotiated { peer });
+                    }
+                    self.pursuit = Pursuit::Attempting(attempt);
+                    self.bid_farewell(party, now, path, session);
+                }
+                Step::Fails(failure) => self.fail(party, now, failure),
+                Step::Stands(established) => self.establish(party, now, established),
+            },
+            other => self.pursuit = other,
+        }
+    }
+
+    fn establish<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        established: Established<P, A>,
+    ) {
+        let Established { path, negotiation, session, negotiated } = established;
+        let standing = negotiated.peer.standing().clone();
+        self.failures = 0;
+        self.report(UplinkEvent::Connected {
+            peer: standing.party(),
+            incarnation: negotiated.peer_incarnation,
+            replaced: self.live.is_some(),
+        });
+        let live = Live { path, negotiation, session, standing };
+        if let Some(old) = self.live.replace(live) {
+            self.bid_farewell(party, now, old.path, old.session);
+        }
+        // Whom the party trusts may have changed since the negotiation.
+        self.check_trust(party, now);
+    }
+
+    /// Looks whether the live session has ended.
+    fn settle<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        let Some(live) = &mut self.live else { return };
+        if let Some(ConnectionEvent::Closed(reason)) = live.session.poll_event() {
+            let peer = live.standing.party();
+            self.live = None;
+            let reason = Disconnection::Session(reason);
+            self.report(UplinkEvent::Disconnected { peer, reason });
+            self.wait(party, now);
+        }
+    }
+
+    /// Closes `session`, whose close_notify is still to be sent.
+    fn bid_farewell<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        path: Path<A>,
+        mut session: Session<P>,
+    ) {
+        session.close(now);
+        let mut datagram = Vec::from_array([0; FAREWELL]);
+        if let Ok(Some(length)) = session.poll_transmit(&mut party.provider, now, &mut datagram) {
+            datagram.truncate(length);
+            // Only a courtesy: the peer notices anyway, if later.
+            let _ = self.farewells.push_back(Farewell { path, datagram });
+        }
+    }
+
+    fn fail<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant, failure: Failure) {
+        self.report(UplinkEvent::Failed(failure));
+        self.wait(party, now);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Lets the time until the next attempt begin: the longer, the more failed,
+    /// and a little different for each party, so that a thousand devices don't
+    /// all come back in the same second.
+    fn wait<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        if matches!(self.pursuit, Pursuit::Attempting(_)) {
+            return;
+        }
+        let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
+        let delay = self.retry.saturating_mul(doubled).min(self.retry_limit);
+        let mut random = [0];
+        // Without randomness there is no jitter, and soon a failure that says so.
+        let _ = party.provider.random(&mut random);
+        let [random] = random;
+        let jitter = delay.saturating_mul(u32::from(random)) / 1024;
+        self.pursuit = Pursuit::Waiting(now + delay.saturating_add(jitter));
+    }
+
+    fn report(&mut self, event: UplinkEvent) {
+        if self.events.is_full() {
+            self.events.pop_front();
+        }
+        let _ = self.events.push_back(event);
+    }
+}
+
+impl<A: Copy> Path<A> {
+    const fn transmit(self, length: usize) -> Transmit<A> {
+        Transmit::new(self.port, self.peer, length)
+    }
+}
