@@ -1,0 +1,267 @@
+//! One client's connection: handshake, then session.
+
+use super::v12::client::{Handshake, Outcome};
+use super::v12::ending::{Ending, Farewell};
+use super::v12::record::{Record, next_record};
+use super::{
+    Config, ConnectionEvent, Datagram, DropReason, Drops, PresharedKey, PskIdentity, SendError,
+    Session,
+};
+use crate::crypto::{EntropyError, Provider};
+use crate::time::{Deadline, Instant, Reason};
+use crate::wire::BufferTooSmall;
+
+/// A client's connection with one server, through its handshake and after it.
+///
+/// It needs no `alloc`; its memory is in its size. A device that is short of
+/// memory keeps only the [`Session`] once it is connected
+/// ([`Connection::into_session`]).
+pub struct Connection<P: Provider> {
+    state: State<P>,
+    drops: Drops,
+}
+
+// The connection is as large as its handshake: without `alloc` there is nowhere
+// to put that.
+#[allow(clippy::large_enum_variant)]
+enum State<P: Provider> {
+    Handshake(Handshake<P>),
+    /// Connected, which the application does not know yet.
+    Connected {
+        since: Instant,
+        session: Session<P>,
+    },
+    Session(Session<P>),
+    /// The handshake has failed, which the application does not know yet.
+    Failing {
+        since: Instant,
+        ending: Ending,
+    },
+    /// All is over, but for the farewell.
+    Failed {
+        since: Instant,
+        farewell: Farewell,
+    },
+}
+
+impl<P: Provider> Connection<P> {
+    /// A client that begins a handshake at `now`, under the name `identity`.
+    ///
+    /// # Errors
+    /// [`EntropyError`] if `provider` gives no random bytes.
+    pub fn client(
+        config: &Config,
+        provider: &mut P,
+        now: Instant,
+        identity: &PskIdentity,
+        key: PresharedKey,
+    ) -> Result<Self, EntropyError> {
+        let handshake = Handshake::start(config, provider, now, identity, key)?;
+        Ok(Self { state: State::Handshake(handshake), drops: Drops::default() })
+    }
+
+    /// Whether the handshake has ended and the session is not closed.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.session().is_some_and(|session| session.established.is_open())
+    }
+
+    /// The greatest payload that fits into one datagram, in bytes; `None` before
+    /// the handshake has ended.
+    #[must_use]
+    pub fn max_payload(&self) -> Option<usize> {
+        self.session().map(Session::max_payload)
+    }
+
+    fn session(&self) -> Option<&Session<P>> {
+        match &self.state {
+            State::Connected { session, .. } | State::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    fn session_mut(&mut self) -> Option<&mut Session<P>> {
+        match &mut self.state {
+            State::Connected { session, .. } | State::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// The session alone, once the handshake has ended: what is left is small. An
+    /// event [`ConnectionEvent::Connected`] that was not polled yet is gone.
+    ///
+    /// # Errors
+    /// Gives the connection back if the handshake has not ended, or has failed.
+    #[allow(clippy::result_large_err)]
+    pub fn into_session(self) -> Result<Session<P>, Self> {
+        match self.state {
+            State::Connected { session, .. } | State::Session(session) => Ok(session),
+            state => Err(Self { state, drops: self.drops }),
+        }
+    }
+
+    /// How many records were dropped, by reason.
+    #[must_use]
+    pub fn drops(&self) -> &Drops {
+        self.session().map_or(&self.drops, Session::drops)
+    }
+
+    /// Goes on through the records of `datagram` until one carries application
+    /// data, which is returned, decrypted in place. To be called until it gives
+    /// `None`.
+    pub fn handle_record<'d>(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        datagram: &mut Datagram<'d>,
+    ) -> Option<&'d mut [u8]> {
+        loop {
+            if let Some(session) = self.session_mut() {
+                return session.handle_record(provider, now, datagram);
+            }
+            let handled = next_record(datagram)?
+                .and_then(|record| self.handle_in_handshake(provider, now, record));
+            if let Err(reason) = handled {
+                self.drops.add(reason);
+            }
+        }
+    }
+
+    fn handle_in_handshake(
+        &mut self,
+        provider: &P,
+        now: Instant,
+        record: Record<'_>,
+    ) -> Result<(), DropReason> {
+        let State::Handshake(handshake) = &mut self.state else {
+            return Err(DropReason::Unexpected);
+        };
+        let outcome = handshake.handle(provider, now, record)?;
+        self.follow(now, outcome);
+        Ok(())
+    }
+
+    fn follow(&mut self, now: Instant, outcome: Outcome<P>) {
+        match outcome {
+            Outcome::Waiting => {}
+            Outcome::Established(established) => {
+                let session = Session { established, drops: self.drops };
+                self.state = State::Connected { since: now, session };
+            }
+            Outcome::Failed(ending) => self.state = State::Failing { since: now, ending },
+        }
+    }
+
+    /// Does what is due at `now`; harmless if nothing is.
+    pub fn handle_timeout(&mut self, provider: &mut P, now: Instant) {
+        if let State::Handshake(handshake) = &mut self.state {
+            let outcome = handshake.handle_timeout(provider, now);
+            self.follow(now, outcome);
+        }
+    }
+
+    /// Seals `payload` into one datagram at the start of `buffer`; gives its
+    /// length, which is that of the payload and
+    /// [`RECORD_OVERHEAD`](super::RECORD_OVERHEAD).
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing was changed.
+    pub fn send(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        payload: &[u8],
+        buffer: &mut [u8],
+    ) -> Result<usize, SendError> {
+        match &mut self.state {
+            State::Connected { session, .. } | State::Session(session) => {
+                session.send(provider, now, payload, buffer)
+            }
+            State::Handshake(_) => Err(SendError::NotConnected),
+            State::Failing { .. } | State::Failed { .. } => Err(SendError::Closed),
+        }
+    }
+
+    /// Ends the session, or gives up the handshake; the peer is told.
+    pub fn close(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Connected { session, .. } | State::Session(session) => session.close(now),
+            State::Handshake(handshake) => {
+                let ending = handshake.cancel();
+                self.state = State::Failing { since: now, ending };
+            }
+            State::Failing { .. } | State::Failed { .. } => {}
+        }
+    }
+
+    /// Writes the next datagram of the connection's own (a flight, an alert) into
+    /// `buffer`; gives its length, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`BufferTooSmall`]; the datagram is not lost. `Config::max_datagram` bytes
+    /// always suffice.
+    pub fn poll_transmit(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, BufferTooSmall> {
+        match &mut self.state {
+            State::Handshake(handshake) => handshake.poll_transmit(provider, buffer),
+            State::Connected { session, .. } | State::Session(session) => {
+                session.poll_transmit(provider, now, buffer)
+            }
+            State::Failing { ending, .. } => ending.farewell.poll_transmit(buffer),
+            State::Failed { farewell, .. } => farewell.poll_transmit(buffer),
+        }
+    }
+
+    /// When the connection wants to be called; `None` once all is over.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Deadline> {
+        match &self.state {
+            State::Handshake(handshake) => Some(handshake.poll_timeout()),
+            State::Connected { since, .. } | State::Failing { since, .. } => {
+                Some(Deadline::new(*since, Reason::Output))
+            }
+            State::Session(session) => session.poll_timeout(),
+            State::Failed { since, farewell } => {
+                (!farewell.is_empty()).then(|| Deadline::new(*since, Reason::Output))
+            }
+        }
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<ConnectionEvent> {
+        let gone = State::Failed { since: Instant::ZERO, farewell: Farewell::default() };
+        match core::mem::replace(&mut self.state, gone) {
+            State::Connected { session, .. } => {
+                self.state = State::Session(session);
+                Some(ConnectionEvent::Connected)
+            }
+            State::Session(mut session) => {
+                let event = session.poll_event();
+                self.state = State::Session(session);
+                event
+            }
+            State::Failing { since, ending: Ending { reason, farewell } } => {
+                self.state = State::Failed { since, farewell };
+                Some(ConnectionEvent::Closed(reason))
+            }
+            state => {
+                self.state = state;
+                None
+            }
+        }
+    }
+}
+
+impl<P: Provider> core::fmt::Debug for Connection<P> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self.state {
+            State::Handshake(_) => "Connection(handshake)",
+            State::Connected { .. } | State::Session(_) => "Connection(session)",
+            State::Failing { .. } | State::Failed { .. } => "Connection(failed)",
+        })
+    }
+}
