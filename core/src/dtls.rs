@@ -2,7 +2,7 @@
 //!
 //! | type | what it is |
 //! |---|---|
-//! | [`Connection`] | one client's connection with one server; no `alloc` |
+//! | [`Connection`] | one connection with one peer, on either side; no `alloc` |
 //! | [`Session`] | what is left of it when the handshake is over: small and lasting |
 //! | `Server` | many clients on one port (feature `alloc`) |
 //!

@@ -1,6 +1,6 @@
 //! How connections end, what they report, and what a caller can do wrong.
 
-use super::AlertDescription;
+use super::{AlertDescription, PskIdentity};
 use crate::wire::BufferTooSmall;
 
 /// Why a connection or session is closed.
@@ -34,9 +34,13 @@ pub enum CloseReason {
 }
 
 /// What a connection reports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
+    /// The client has named itself, which is not proved yet;
+    /// [`Connection::provide_psk`](super::Connection::provide_psk) is the answer.
+    /// Only a server's connection reports it.
+    PskRequired(PskIdentity),
     /// The handshake has ended and both sides hold the same key. Application
     /// data may be sent.
     Connected,

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::crypto::Secret;
+use crate::crypto::{EntropyError, Provider, Secret};
 
 /// A pre-shared key of 1 to 64 bytes (RFC 4279 section 5.4). It is erased when
 /// dropped and never shown by `Debug`.
@@ -24,6 +24,15 @@ impl PresharedKey {
         let mut key = Secret::default();
         key.expose_mut().get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(Self { bytes: key, length })
+    }
+
+    /// A key that nobody has.
+    pub(crate) fn random<P: Provider>(provider: &mut P) -> Result<Self, EntropyError> {
+        let mut key = Secret::default();
+        let length = 32_u8;
+        let bytes = key.expose_mut().get_mut(..usize::from(length)).unwrap_or_default();
+        provider.random(bytes)?;
+        Ok(Self { bytes: key, length })
     }
 
     pub(crate) fn expose(&self) -> &[u8] {

@@ -1,17 +1,19 @@
-//! One client's connection: handshake, then session.
+//! One connection with one peer: handshake, then session.
 
-use super::v12::client::{Handshake, Outcome};
+use super::v12::client::{self, Outcome};
 use super::v12::ending::{Ending, Farewell};
+use super::v12::established::Established;
 use super::v12::record::{Record, next_record};
+use super::v12::server;
 use super::{
-    Config, ConnectionEvent, Datagram, DropReason, Drops, PresharedKey, PskIdentity, SendError,
-    Session,
+    CloseReason, Config, ConnectionEvent, Datagram, DropReason, Drops, PresharedKey, PskIdentity,
+    SendError, Session,
 };
 use crate::crypto::{EntropyError, Provider};
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
 
-/// A client's connection with one server, through its handshake and after it.
+/// One side of a connection with one peer, through its handshake and after it.
 ///
 /// It needs no `alloc`; its memory is in its size. A device that is short of
 /// memory keeps only the [`Session`] once it is connected
@@ -25,7 +27,9 @@ pub struct Connection<P: Provider> {
 // to put that.
 #[allow(clippy::large_enum_variant)]
 enum State<P: Provider> {
-    Handshake(Handshake<P>),
+    Client(client::Handshake<P>),
+    Listening(Listener),
+    Server(Answer<P>),
     /// Connected, which the application does not know yet.
     Connected {
         since: Instant,
@@ -44,6 +48,30 @@ enum State<P: Provider> {
     },
 }
 
+/// A server's side before a client has begun.
+#[derive(Clone)]
+struct Listener {
+    config: Config,
+    /// The key of one who is not known: nobody has it.
+    substitute: PresharedKey,
+}
+
+/// A server's handshake.
+struct Answer<P: Provider> {
+    listener: Listener,
+    handshake: server::Handshake<P>,
+    question: Question,
+}
+
+enum Question {
+    /// Not asked yet, or the application knows.
+    Nothing,
+    Psk {
+        since: Instant,
+        identity: PskIdentity,
+    },
+}
+
 impl<P: Provider> Connection<P> {
     /// A client that begins a handshake at `now`, under the name `identity`.
     ///
@@ -56,8 +84,34 @@ impl<P: Provider> Connection<P> {
         identity: &PskIdentity,
         key: PresharedKey,
     ) -> Result<Self, EntropyError> {
-        let handshake = Handshake::start(config, provider, now, identity, key)?;
-        Ok(Self { state: State::Handshake(handshake), drops: Drops::default() })
+        let handshake = client::Handshake::start(config, provider, now, identity, key)?;
+        Ok(Self { state: State::Client(handshake), drops: Drops::default() })
+    }
+
+    /// A server for one client, on a link of which the other end is known: it
+    /// demands no cookies, and sends at most three times what it has received
+    /// until the client is proved. It waits for a client without a deadline, and
+    /// once it is connected, it does not hear one that begins anew. A
+    /// `ClientHello` that it can't serve is dropped.
+    ///
+    /// # Errors
+    /// [`EntropyError`] if `provider` gives no random bytes.
+    pub fn server(config: &Config, provider: &mut P) -> Result<Self, EntropyError> {
+        let substitute = PresharedKey::random(provider)?;
+        let listener = Listener { config: *config, substitute };
+        Ok(Self { state: State::Listening(listener), drops: Drops::default() })
+    }
+
+    /// Answers [`ConnectionEvent::PskRequired`]: the key of that identity, or
+    /// `None` if there is none. The client can't tell that from a wrong key.
+    /// Without effect if it was not asked for.
+    pub fn provide_psk(&mut self, provider: &mut P, now: Instant, key: Option<PresharedKey>) {
+        if let State::Server(answer) = &mut self.state {
+            answer.question = Question::Nothing;
+            let key = key.unwrap_or_else(|| answer.listener.substitute.clone());
+            let outcome = answer.handshake.provide_psk(provider, now, key);
+            self.follow_server(now, outcome);
+        }
     }
 
     /// Whether the handshake has ended and the session is not closed.
@@ -129,34 +183,97 @@ impl<P: Provider> Connection<P> {
 
     fn handle_in_handshake(
         &mut self,
-        provider: &P,
+        provider: &mut P,
         now: Instant,
         record: Record<'_>,
     ) -> Result<(), DropReason> {
-        let State::Handshake(handshake) = &mut self.state else {
-            return Err(DropReason::Unexpected);
+        match &mut self.state {
+            State::Client(handshake) => {
+                let outcome = handshake.handle(provider, now, record)?;
+                self.follow(now, outcome);
+                Ok(())
+            }
+            State::Listening(_) | State::Server(_) => self.answer(provider, now, record),
+            _ => Err(DropReason::Unexpected),
+        }
+    }
+
+    /// Takes a record on the server's side: begins a handshake with the
+    /// `ClientHello` of one, or goes on with it.
+    fn answer(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        record: Record<'_>,
+    ) -> Result<(), DropReason> {
+        let hello = server::ClientHelloRecord::read(&record)?;
+        let (listener, begun) = match &mut self.state {
+            State::Listening(listener) => (listener, None),
+            State::Server(answer) => (&mut answer.listener, Some(&mut answer.handshake)),
+            _ => return Err(DropReason::Unexpected),
         };
-        let outcome = handshake.handle(provider, now, record)?;
-        self.follow(now, outcome);
-        Ok(())
+        match (hello, begun) {
+            (hello, Some(handshake)) if hello.is_none_or(|hello| handshake.began_with(&hello)) => {
+                let timeout = listener.config.handshake_timeout;
+                let outcome = handshake.handle(provider, now, record, timeout)?;
+                self.follow_server(now, outcome);
+                Ok(())
+            }
+            (Some(hello), _) => {
+                let allowance = server::Allowance::UNPROVED;
+                let config = &listener.config;
+                let handshake = server::Handshake::begin(config, provider, now, allowance, &hello)
+                    .map_err(|refusal| match refusal {
+                        server::Refusal::Drop(reason) => reason,
+                        server::Refusal::Alert(_) => DropReason::Unexpected,
+                    })?;
+                let listener = listener.clone();
+                let question = Question::Nothing;
+                self.state = State::Server(Answer { listener, handshake, question });
+                Ok(())
+            }
+            (None, _) => Err(DropReason::Unexpected),
+        }
+    }
+
+    fn follow_server(&mut self, now: Instant, outcome: server::Outcome<P>) {
+        match outcome {
+            server::Outcome::Waiting => {}
+            server::Outcome::PskRequired(identity) => {
+                if let State::Server(answer) = &mut self.state {
+                    answer.question = Question::Psk { since: now, identity };
+                }
+            }
+            server::Outcome::Established(established, _) => self.connected(now, established),
+            server::Outcome::Failed(ending) => self.state = State::Failing { since: now, ending },
+        }
+    }
+
+    fn connected(&mut self, now: Instant, established: Established<P>) {
+        let session = Session { established, drops: self.drops };
+        self.state = State::Connected { since: now, session };
     }
 
     fn follow(&mut self, now: Instant, outcome: Outcome<P>) {
         match outcome {
             Outcome::Waiting => {}
-            Outcome::Established(established) => {
-                let session = Session { established, drops: self.drops };
-                self.state = State::Connected { since: now, session };
-            }
+            Outcome::Established(established) => self.connected(now, established),
             Outcome::Failed(ending) => self.state = State::Failing { since: now, ending },
         }
     }
 
     /// Does what is due at `now`; harmless if nothing is.
     pub fn handle_timeout(&mut self, provider: &mut P, now: Instant) {
-        if let State::Handshake(handshake) = &mut self.state {
-            let outcome = handshake.handle_timeout(provider, now);
-            self.follow(now, outcome);
+        match &mut self.state {
+            State::Client(handshake) => {
+                let outcome = handshake.handle_timeout(provider, now);
+                self.follow(now, outcome);
+            }
+            State::Server(Answer { handshake, listener, .. }) => {
+                let outcome = handshake.handle_timeout(provider, now, &listener.substitute);
+                self.follow_server(now, outcome);
+            }
+            _ => {}
         }
     }
 
@@ -177,7 +294,9 @@ impl<P: Provider> Connection<P> {
             State::Connected { session, .. } | State::Session(session) => {
                 session.send(provider, now, payload, buffer)
             }
-            State::Handshake(_) => Err(SendError::NotConnected),
+            State::Client(_) | State::Listening(_) | State::Server(_) => {
+                Err(SendError::NotConnected)
+            }
             State::Failing { .. } | State::Failed { .. } => Err(SendError::Closed),
         }
     }
@@ -186,8 +305,16 @@ impl<P: Provider> Connection<P> {
     pub fn close(&mut self, now: Instant) {
         match &mut self.state {
             State::Connected { session, .. } | State::Session(session) => session.close(now),
-            State::Handshake(handshake) => {
+            State::Client(handshake) => {
                 let ending = handshake.cancel();
+                self.state = State::Failing { since: now, ending };
+            }
+            State::Server(Answer { handshake, .. }) => {
+                let ending = handshake.cancel(CloseReason::ByApplication);
+                self.state = State::Failing { since: now, ending };
+            }
+            State::Listening(_) => {
+                let ending = Ending::silent(CloseReason::ByApplication);
                 self.state = State::Failing { since: now, ending };
             }
             State::Failing { .. } | State::Failed { .. } => {}
@@ -207,7 +334,9 @@ impl<P: Provider> Connection<P> {
         buffer: &mut [u8],
     ) -> Result<Option<usize>, BufferTooSmall> {
         match &mut self.state {
-            State::Handshake(handshake) => handshake.poll_transmit(provider, buffer),
+            State::Client(handshake) => handshake.poll_transmit(provider, buffer),
+            State::Listening(_) => Ok(None),
+            State::Server(answer) => answer.handshake.poll_transmit(buffer),
             State::Connected { session, .. } | State::Session(session) => {
                 session.poll_transmit(provider, now, buffer)
             }
@@ -220,7 +349,16 @@ impl<P: Provider> Connection<P> {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
         match &self.state {
-            State::Handshake(handshake) => Some(handshake.poll_timeout()),
+            State::Client(handshake) => Some(handshake.poll_timeout()),
+            State::Listening(_) => None,
+            State::Server(Answer { handshake, question, .. }) => {
+                let event = match question {
+                    Question::Nothing => None,
+                    Question::Psk { since, .. } => Some(Deadline::new(*since, Reason::Output)),
+                };
+                let output = Deadline::earlier(event, handshake.output());
+                Deadline::earlier(output, Some(handshake.timer()))
+            }
             State::Connected { since, .. } | State::Failing { since, .. } => {
                 Some(Deadline::new(*since, Reason::Output))
             }
@@ -244,6 +382,14 @@ impl<P: Provider> Connection<P> {
                 self.state = State::Session(session);
                 event
             }
+            State::Server(mut answer) => {
+                let question = core::mem::replace(&mut answer.question, Question::Nothing);
+                self.state = State::Server(answer);
+                match question {
+                    Question::Nothing => None,
+                    Question::Psk { identity, .. } => Some(ConnectionEvent::PskRequired(identity)),
+                }
+            }
             State::Failing { since, ending: Ending { reason, farewell } } => {
                 self.state = State::Failed { since, farewell };
                 Some(ConnectionEvent::Closed(reason))
@@ -259,7 +405,7 @@ impl<P: Provider> Connection<P> {
 impl<P: Provider> core::fmt::Debug for Connection<P> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self.state {
-            State::Handshake(_) => "Connection(handshake)",
+            State::Client(_) | State::Listening(_) | State::Server(_) => "Connection(handshake)",
             State::Connected { .. } | State::Session(_) => "Connection(session)",
             State::Failing { .. } | State::Failed { .. } => "Connection(failed)",
         })

@@ -20,7 +20,6 @@ pub(crate) mod message;
 pub(crate) mod protection;
 pub(crate) mod record;
 pub(crate) mod replay;
-#[cfg(feature = "alloc")]
 pub(crate) mod server;
 pub(crate) mod timer;
 pub(crate) mod transcript;

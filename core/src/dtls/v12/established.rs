@@ -64,7 +64,6 @@ impl<P: Provider> Established<P> {
 
     /// The server's session: its own `Finished` ends the handshake, and is sent
     /// from here.
-    #[cfg(feature = "alloc")]
     pub(crate) fn server(
         keys: Keys<P>,
         _: VerifiedFinished,

@@ -85,9 +85,46 @@ pub(crate) enum Outcome<P: Provider> {
     Waiting,
     /// The client has named itself; [`Handshake::provide_psk`] goes on.
     PskRequired(PskIdentity),
-    /// Both sides hold the same key.
+    /// Both sides hold the same key; the client's name is proved.
+    #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
     Established(Established<P>, PskIdentity),
     Failed(Ending),
+}
+
+/// The start of a `ClientHello`, out of a record of epoch 0.
+#[derive(Clone, Copy)]
+pub(crate) struct ClientHelloRecord<'a> {
+    /// The number of the record, and its length.
+    pub(crate) record_sequence: u64,
+    record_length: usize,
+    fragment: Fragment<'a>,
+    pub(crate) start: HelloStart<'a>,
+}
+
+impl<'a> ClientHelloRecord<'a> {
+    /// Reads it from `record`; `None` if that carries something else.
+    pub(crate) fn read(record: &'a Record<'_>) -> Result<Option<Self>, DropReason> {
+        let Header { content_type, epoch, sequence, .. } = record.header;
+        if content_type != ContentType::Handshake || epoch != 0 {
+            return Ok(None);
+        }
+        let fragment = fragments(record.fragment)?.next().ok_or(DropReason::Malformed)?;
+        if fragment.header.kind != HandshakeType::CLIENT_HELLO || fragment.offset != 0 {
+            return Ok(None);
+        }
+        let start = HelloStart::read(fragment.body).map_err(|_| DropReason::Malformed)?;
+        Ok(Some(Self {
+            record_sequence: sequence,
+            record_length: record.length(),
+            fragment,
+            start,
+        }))
+    }
+
+    /// The number of the message.
+    pub(crate) fn message_sequence(&self) -> u16 {
+        self.fragment.header.sequence
+    }
 }
 
 /// Why no handshake begins.
@@ -98,50 +135,44 @@ pub(crate) enum Refusal {
     Alert(AlertDescription),
 }
 
-/// How much may be sent to an address: as much as one likes if a cookie has
+/// How many bytes may be sent to an address: as many as one likes if a cookie has
 /// proved it, or else three times what came from it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Allowance {
-    Unlimited,
-    Bytes(usize),
-}
+pub(crate) struct Allowance(usize);
 
 impl Allowance {
+    /// For an address that is proved.
+    #[cfg(feature = "alloc")]
+    pub(crate) const PROVED: Self = Self(usize::MAX);
+    /// For one that is not.
+    pub(crate) const UNPROVED: Self = Self(0);
+
     fn received(&mut self, length: usize) {
-        if let Self::Bytes(bytes) = self {
-            *bytes = bytes.saturating_add(length.saturating_mul(3));
-        }
+        self.0 = self.0.saturating_add(length.saturating_mul(3));
     }
 
     fn allows(self, length: usize) -> bool {
-        match self {
-            Self::Unlimited => true,
-            Self::Bytes(bytes) => length <= bytes,
-        }
+        length <= self.0
     }
 
     fn sent(&mut self, length: usize) {
-        if let Self::Bytes(bytes) = self {
-            *bytes = bytes.saturating_sub(length);
-        }
+        self.0 = self.0.saturating_sub(length);
     }
 }
 
 impl<P: Provider> Handshake<P> {
-    /// Begins a handshake with the first fragment of a `ClientHello`, whose start
-    /// is `start`, out of `record`.
+    /// Begins a handshake with `hello`, or the first fragment of it.
     pub(crate) fn begin(
         config: &Config,
         provider: &mut P,
         now: Instant,
         mut allowance: Allowance,
-        record: &Record<'_>,
-        fragment: &Fragment<'_>,
-        start: &HelloStart<'_>,
+        hello: &ClientHelloRecord<'_>,
     ) -> Result<Self, Refusal> {
+        let fragment = &hello.fragment;
         let mut server_random = [0; 32];
         provider.random(&mut server_random).map_err(|_| Refusal::Drop(DropReason::NoEntropy))?;
-        allowance.received(record.length());
+        allowance.received(hello.record_length);
         let state = if fragment.is_whole() {
             let header = &fragment.header;
             State::ClientKeyExchange(
@@ -165,28 +196,24 @@ impl<P: Provider> Handshake<P> {
             // RFC 6347 section 4.2.1: the ServerHello's record has the number of
             // the ClientHello's, so that none is used twice after a
             // HelloVerifyRequest that nobody remembers.
-            plaintext: PlaintextState::new(record.header.sequence),
+            plaintext: PlaintextState::new(hello.record_sequence),
             expiry: Expiry::start(config, now),
             allowance,
-            client_random: start.random,
+            client_random: hello.start.random,
             hello_sequence: fragment.header.sequence,
             state,
         })
     }
 
-    /// Whether a `ClientHello` is the one that this handshake began with.
-    pub(crate) fn began_with(&self, sequence: u16, start: &HelloStart<'_>) -> bool {
-        self.hello_sequence == sequence && self.client_random == start.random
+    /// Whether `hello` is the one that this handshake began with.
+    pub(crate) fn began_with(&self, hello: &ClientHelloRecord<'_>) -> bool {
+        self.hello_sequence == hello.message_sequence() && self.client_random == hello.start.random
     }
 
     /// The random value of the client's hello.
+    #[cfg(feature = "alloc")]
     pub(crate) fn client_random(&self) -> &Random {
         &self.client_random
-    }
-
-    /// Whether the application has heard of this handshake.
-    pub(crate) fn is_announced(&self) -> bool {
-        matches!(self.state, State::Psk(_) | State::Finished(_))
     }
 
     /// Takes a record. One that is dropped changes nothing.
@@ -433,13 +460,11 @@ impl<P: Provider> Handshake<P> {
         Ok(sent)
     }
 
-    /// When the handshake wants to be called.
-    pub(crate) fn poll_timeout(&self) -> Deadline {
+    /// When the handshake wants to be called, if nothing is to be sent.
+    pub(crate) fn timer(&self) -> Deadline {
         let end = self.expiry.deadline();
         let other = match &self.state {
-            State::ClientKeyExchange(state) => {
-                Deadline::earlier(state.flight.deadline(), Some(state.timer.deadline()))
-            }
+            State::ClientKeyExchange(state) => Some(state.timer.deadline()),
             State::Psk(state) => Some(Deadline::new(state.expires, Reason::Expiry)),
             _ => None,
         };
