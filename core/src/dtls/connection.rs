@@ -68,7 +68,6 @@ enum Question {
     Nothing,
     Psk {
         since: Instant,
-        identity: PskIdentity,
     },
 }
 
@@ -239,9 +238,9 @@ impl<P: Provider> Connection<P> {
     fn follow_server(&mut self, now: Instant, outcome: server::Outcome<P>) {
         match outcome {
             server::Outcome::Waiting => {}
-            server::Outcome::PskRequired(identity) => {
+            server::Outcome::PskRequired => {
                 if let State::Server(answer) = &mut self.state {
-                    answer.question = Question::Psk { since: now, identity };
+                    answer.question = Question::Psk { since: now };
                 }
             }
             server::Outcome::Established(established, _) => self.connected(now, established),
@@ -345,6 +344,13 @@ impl<P: Provider> Connection<P> {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, sequence: u64) {
+        if let Some(session) = self.session_mut() {
+            session.established.write_state().skip_to(sequence);
+        }
+    }
+
     /// When the connection wants to be called; `None` once all is over.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Deadline> {
@@ -354,7 +360,7 @@ impl<P: Provider> Connection<P> {
             State::Server(Answer { handshake, question, .. }) => {
                 let event = match question {
                     Question::Nothing => None,
-                    Question::Psk { since, .. } => Some(Deadline::new(*since, Reason::Output)),
+                    Question::Psk { since } => Some(Deadline::new(*since, Reason::Output)),
                 };
                 let output = Deadline::earlier(event, handshake.output());
                 Deadline::earlier(output, Some(handshake.timer()))
@@ -383,12 +389,13 @@ impl<P: Provider> Connection<P> {
                 event
             }
             State::Server(mut answer) => {
-                let question = core::mem::replace(&mut answer.question, Question::Nothing);
-                self.state = State::Server(answer);
-                match question {
+                let event = match answer.question {
                     Question::Nothing => None,
-                    Question::Psk { identity, .. } => Some(ConnectionEvent::PskRequired(identity)),
-                }
+                    Question::Psk { .. } => answer.handshake.required_psk().cloned(),
+                };
+                answer.question = Question::Nothing;
+                self.state = State::Server(answer);
+                event.map(ConnectionEvent::PskRequired)
             }
             State::Failing { since, ending: Ending { reason, farewell } } => {
                 self.state = State::Failed { since, farewell };

@@ -194,8 +194,11 @@ impl<P: Provider, A: Address> Server<P, A> {
                     self.settle_session(now, session);
                     return Ok(None);
                 }
-                // It may belong to the handshake that is to replace this session.
-                Err((back, DropReason::Undecryptable)) if self.table.has_handshake(from) => {
+                // It may belong to the handshake that is to replace this session,
+                // whose sequence numbers begin again.
+                Err((back, DropReason::Undecryptable | DropReason::Replayed))
+                    if self.table.has_handshake(from) =>
+                {
                     record = back;
                 }
                 Err((_, reason)) => return Err(reason),
@@ -296,8 +299,8 @@ impl<P: Provider, A: Address> Server<P, A> {
     fn follow(&mut self, now: Instant, session: SessionId, outcome: Outcome<P>) {
         match outcome {
             Outcome::Waiting => self.table.settle(session),
-            Outcome::PskRequired(identity) => {
-                self.table.announce(session);
+            Outcome::PskRequired => {
+                let Some(identity) = self.table.announce(session) else { return };
                 self.report(now, ServerEvent::PskRequired { session, identity });
             }
             Outcome::Established(established, identity) => {

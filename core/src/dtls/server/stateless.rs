@@ -46,7 +46,7 @@ impl<A: Copy> StatelessReplies<A> {
         let header = MessageHeader {
             kind: HandshakeType::HELLO_VERIFY_REQUEST,
             sequence: hello.message_sequence(),
-            length: BODY,
+            length: BODY as u32,
         };
         let mut message = [0; message::HEADER_LENGTH + BODY];
         let mut writer = Writer::new(&mut message);

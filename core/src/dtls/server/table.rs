@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 
 use super::SessionId;
 use crate::crypto::Provider;
-use crate::dtls::CloseReason;
 use crate::dtls::v12::ending::Farewell;
 use crate::dtls::v12::established::Established;
 use crate::dtls::v12::hello::Random;
 use crate::dtls::v12::server::Handshake;
+use crate::dtls::{CloseReason, PskIdentity};
 use crate::endpoint::Address;
 use crate::time::{Deadline, Instant, Reason};
 
@@ -160,14 +160,16 @@ impl<P: Provider, A: Address> Table<P, A> {
         self.settle(id);
     }
 
-    /// The application hears of a handshake.
-    pub(super) fn announce(&mut self, id: SessionId) {
-        if let Some(PeerState::Handshake { announced, .. }) =
-            self.peers.get_mut(&id).map(|peer| &mut peer.state)
-        {
-            *announced = true;
-        }
+    /// The application hears of a handshake; gives the identity whose key is
+    /// waited for.
+    pub(super) fn announce(&mut self, id: SessionId) -> Option<PskIdentity> {
         self.settle(id);
+        let PeerState::Handshake { handshake, announced } = &mut self.peers.get_mut(&id)?.state
+        else {
+            return None;
+        };
+        *announced = true;
+        handshake.required_psk().cloned()
     }
 
     /// A handshake has become a session; gives the one that it replaces.

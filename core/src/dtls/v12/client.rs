@@ -26,7 +26,7 @@ use super::ending::Ending;
 use super::established::Established;
 use super::flight::{FinishedFlight, Flight};
 use super::hello::{
-    Cookie, MAX_CLIENT_HELLO, Random, Randoms, ServerHello, read_hello_verify_request,
+    HelloStart, MAX_CLIENT_HELLO, Random, Randoms, ServerHello, read_hello_verify_request,
     write_client_hello,
 };
 use super::inbox::Inbox;
@@ -52,7 +52,7 @@ use crate::wire::BufferTooSmall;
 const MAX_RETRIES: u16 = 4;
 /// The greatest length of a message of the server's flight, in bytes: a
 /// `ServerHello` has at most 81, a `ServerKeyExchange` with a hint of 128 has 130.
-const MAX_SERVER_MESSAGE: usize = 160;
+const MAX_SERVER_MESSAGE: usize = 136;
 
 /// The server's flight: `ServerHello`, `ServerKeyExchange`, `ServerHelloDone`.
 type ServerMessages = Inbox<MAX_SERVER_MESSAGE, 3>;
@@ -112,7 +112,7 @@ impl<P: Provider> Handshake<P> {
                 now,
                 random,
                 credentials,
-                Cookie::new(),
+                &[],
                 0,
             )),
         })
@@ -337,6 +337,12 @@ struct Offer {
 }
 
 impl Offer {
+    /// The cookie in the `ClientHello`.
+    fn cookie(&self) -> &[u8] {
+        let body = self.flight.messages().get(HEADER_LENGTH..).unwrap_or_default();
+        HelloStart::read(body).map(|start| start.cookie).unwrap_or_default()
+    }
+
     fn handle_timeout(&mut self, now: Instant) {
         if self.timer.expired(now) {
             self.flight.queue(now);
@@ -347,7 +353,6 @@ impl Offer {
 /// Waits for a `ServerHello`, or a `HelloVerifyRequest`.
 struct AwaitServerHello {
     offer: Offer,
-    cookie: Cookie,
     inbox: ServerMessages,
 }
 
@@ -357,17 +362,17 @@ impl AwaitServerHello {
         now: Instant,
         random: Random,
         credentials: Credentials,
-        cookie: Cookie,
+        cookie: &[u8],
         sequence: u16,
     ) -> Self {
         let mut flight = HelloFlight::new();
         flight.push(HandshakeType::CLIENT_HELLO, sequence, |writer| {
-            write_client_hello(writer, &random, &cookie);
+            write_client_hello(writer, &random, cookie);
         });
         flight.queue(now);
         let timer = Retransmission::start(config, now);
         let offer = Offer { random, credentials, sequence, flight, timer };
-        Self { offer, cookie, inbox: Inbox::new(sequence) }
+        Self { offer, inbox: Inbox::new(sequence) }
     }
 
     fn insert(
@@ -402,7 +407,7 @@ impl AwaitServerHello {
             return Err(DropReason::Malformed);
         }
         let cookie = read_hello_verify_request(fragment.body).map_err(|_| DropReason::Malformed)?;
-        if cookie == self.cookie && self.offer.sequence > 0 {
+        if self.offer.sequence > 0 && self.offer.cookie() == cookie {
             return Err(DropReason::Repeated);
         }
         if self.offer.sequence >= MAX_RETRIES {
@@ -411,7 +416,7 @@ impl AwaitServerHello {
         let Offer { random, credentials, sequence, .. } = &self.offer;
         let credentials =
             Credentials { identity: credentials.identity.clone(), key: credentials.key.clone() };
-        *self = Self::new(config, now, *random, credentials, cookie, sequence + 1);
+        *self = Self::new(config, now, *random, credentials, &cookie, sequence + 1);
         Ok(())
     }
 

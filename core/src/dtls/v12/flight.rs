@@ -19,8 +19,8 @@ enum Unsent {
     /// byte `message` of the flight.
     From {
         since: Instant,
-        message: usize,
-        fragment: usize,
+        message: u16,
+        fragment: u16,
     },
 }
 
@@ -49,7 +49,8 @@ impl<const N: usize> Flight<N> {
         let mut writer = Writer::new(&mut bytes);
         body(&mut writer);
         let length = writer.len();
-        let header = MessageHeader { kind, sequence, length }.encode();
+        let header_length = u32::try_from(length).unwrap_or(u32::MAX);
+        let header = MessageHeader { kind, sequence, length: header_length }.encode();
         let fits = self.messages.extend_from_slice(&header).is_ok()
             && bytes.get(..length).is_some_and(|b| self.messages.extend_from_slice(b).is_ok());
         debug_assert!(fits, "the flight is too small for its messages");
@@ -83,7 +84,8 @@ impl<const N: usize> Flight<N> {
         match self.unsent {
             Unsent::Nothing => 0,
             Unsent::From { message, fragment, .. } => {
-                let rest = self.messages.len().saturating_sub(message).saturating_sub(fragment);
+                let sent = usize::from(message).saturating_add(usize::from(fragment));
+                let rest = self.messages.len().saturating_sub(sent);
                 rest.saturating_add(record::HEADER_LENGTH)
             }
         }
@@ -110,7 +112,8 @@ impl<const N: usize> Flight<N> {
         limit: usize,
         buffer: &mut [u8],
     ) -> usize {
-        let Unsent::From { since, mut message, mut fragment } = self.unsent else { return 0 };
+        let Unsent::From { since, message, fragment } = self.unsent else { return 0 };
+        let (mut message, mut fragment) = (usize::from(message), usize::from(fragment));
         let room = buffer.get_mut(record::HEADER_LENGTH..).unwrap_or_default();
         let size = room.len();
         let mut writer = Writer::new(room);
@@ -135,10 +138,11 @@ impl<const N: usize> Flight<N> {
             fragment = 0;
         }
         let length = writer.len();
-        self.unsent = if message < self.messages.len() {
-            Unsent::From { since, message, fragment }
-        } else {
-            Unsent::Nothing
+        self.unsent = match (u16::try_from(message), u16::try_from(fragment)) {
+            (Ok(message), Ok(fragment)) if usize::from(message) < self.messages.len() => {
+                Unsent::From { since, message, fragment }
+            }
+            _ => Unsent::Nothing,
         };
         plaintext.frame(ContentType::Handshake, DTLS_1_2, length, buffer)
     }
@@ -166,7 +170,8 @@ pub(crate) struct FinishedFlight<const N: usize> {
     messages: Flight<N>,
     sequence: u16,
     verify_data: [u8; VERIFY_DATA_LENGTH],
-    finished: Unsent,
+    /// When the `Finished` was queued, until it is sent; it is sent last.
+    queued: Option<Instant>,
 }
 
 impl<const N: usize> FinishedFlight<N> {
@@ -176,7 +181,7 @@ impl<const N: usize> FinishedFlight<N> {
         sequence: u16,
         verify_data: [u8; VERIFY_DATA_LENGTH],
     ) -> Self {
-        Self { messages, sequence, verify_data, finished: Unsent::Nothing }
+        Self { messages, sequence, verify_data, queued: None }
     }
 
     /// Sends all of it, for the first time or again.
@@ -184,15 +189,12 @@ impl<const N: usize> FinishedFlight<N> {
         if !self.messages.messages().is_empty() {
             self.messages.queue(now);
         }
-        self.finished = Unsent::From { since: now, message: 0, fragment: 0 };
+        self.queued = Some(now);
     }
 
     /// When something is to be sent: since it is.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        match self.finished {
-            Unsent::Nothing => None,
-            Unsent::From { since, .. } => Some(Deadline::new(since, Reason::Output)),
-        }
+        self.queued.map(|since| Deadline::new(since, Reason::Output))
     }
 
     /// Writes the next datagram, of at most `limit` bytes. The repetition of a
@@ -205,7 +207,7 @@ impl<const N: usize> FinishedFlight<N> {
         limit: usize,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, BufferTooSmall> {
-        if self.finished == Unsent::Nothing {
+        if self.queued.is_none() {
             return Ok(None);
         }
         let needed = self.messages.unsent_length().saturating_add(FINISHED_RECORDS);
@@ -222,7 +224,7 @@ impl<const N: usize> FinishedFlight<N> {
         let header = MessageHeader {
             kind: HandshakeType::FINISHED,
             sequence: self.sequence,
-            length: VERIFY_DATA_LENGTH,
+            length: VERIFY_DATA_LENGTH as u32,
         };
         let mut message = [0; HEADER_LENGTH + VERIFY_DATA_LENGTH];
         let mut writer = Writer::new(&mut message);
@@ -234,7 +236,7 @@ impl<const N: usize> FinishedFlight<N> {
             Err(SealError::BufferTooSmall(error)) => return Err(error),
             Err(SealError::Exhausted) => {}
         }
-        self.finished = Unsent::Nothing;
+        self.queued = None;
         Ok(Some(length))
     }
 }

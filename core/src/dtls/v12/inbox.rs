@@ -36,13 +36,13 @@ impl<const SIZE: usize, const MESSAGES: usize> Inbox<SIZE, MESSAGES> {
         let ahead = header.sequence.checked_sub(self.next).ok_or(DropReason::Repeated)?;
         let slot = self.slots.get_mut(usize::from(ahead)).ok_or(DropReason::Early)?;
         let put = |body: &mut Reassembly<SIZE>| {
-            body.insert(header.length, fragment.offset, fragment.body)
+            body.insert(header.length as usize, fragment.offset, fragment.body)
         };
         match slot {
             Some(slot) if slot.header != header => Err(DropReason::Malformed),
             Some(slot) => put(&mut slot.body).map_err(drop_reason),
             None => {
-                let mut body = Reassembly::new(header.length).map_err(drop_reason)?;
+                let mut body = Reassembly::new(header.length as usize).map_err(drop_reason)?;
                 put(&mut body).map_err(drop_reason)?;
                 *slot = Some(Slot { header, body });
                 Ok(())
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::dtls::v12::message::HandshakeType;
 
-    fn fragment(sequence: u16, length: usize, offset: usize, body: &[u8]) -> Fragment<'_> {
+    fn fragment(sequence: u16, length: u32, offset: usize, body: &[u8]) -> Fragment<'_> {
         let header = MessageHeader { kind: HandshakeType::SERVER_HELLO, sequence, length };
         Fragment { header, offset, body }
     }

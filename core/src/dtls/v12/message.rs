@@ -29,7 +29,7 @@ pub(crate) struct MessageHeader {
     pub(crate) kind: HandshakeType,
     pub(crate) sequence: u16,
     /// The length of the body, in bytes; less than 2^24.
-    pub(crate) length: usize,
+    pub(crate) length: u32,
 }
 
 impl MessageHeader {
@@ -37,7 +37,7 @@ impl MessageHeader {
     pub(crate) fn write_fragment(&self, writer: &mut Writer<'_>, offset: usize, length: usize) {
         let u24 = |length| u32::try_from(length).unwrap_or(u32::MAX);
         writer.u8(self.kind.0);
-        writer.u24(u24(self.length));
+        writer.u24(self.length);
         writer.u16(self.sequence);
         writer.u24(u24(offset));
         writer.u24(u24(length));
@@ -47,7 +47,7 @@ impl MessageHeader {
     /// which it counts in the transcript (RFC 6347 section 4.2.6).
     pub(crate) fn encode(&self) -> [u8; HEADER_LENGTH] {
         let mut bytes = [0; HEADER_LENGTH];
-        self.write_fragment(&mut Writer::new(&mut bytes), 0, self.length);
+        self.write_fragment(&mut Writer::new(&mut bytes), 0, self.length as usize);
         bytes
     }
 }
@@ -63,12 +63,12 @@ pub(crate) struct Fragment<'a> {
 impl<'a> Fragment<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let kind = HandshakeType(reader.u8()?);
-        let length = reader.u24()? as usize;
+        let length = reader.u24()?;
         let sequence = reader.u16()?;
         let offset = reader.u24()? as usize;
         let fragment_length = reader.u24()? as usize;
         let body = reader.take(fragment_length)?;
-        if offset.saturating_add(fragment_length) > length {
+        if offset.saturating_add(fragment_length) > length as usize {
             return Err(DecodeError::Malformed);
         }
         Ok(Self { header: MessageHeader { kind, sequence, length }, offset, body })
@@ -76,7 +76,7 @@ impl<'a> Fragment<'a> {
 
     /// Whether this is all of the message.
     pub(crate) fn is_whole(&self) -> bool {
-        self.body.len() == self.header.length
+        self.body.len() == self.header.length as usize
     }
 }
 

@@ -83,8 +83,9 @@ enum State<P: Provider> {
 pub(crate) enum Outcome<P: Provider> {
     /// The handshake goes on.
     Waiting,
-    /// The client has named itself; [`Handshake::provide_psk`] goes on.
-    PskRequired(PskIdentity),
+    /// The client has named itself ([`Handshake::required_psk`]);
+    /// [`Handshake::provide_psk`] goes on.
+    PskRequired,
     /// Both sides hold the same key; the client's name is proved.
     #[cfg_attr(not(feature = "alloc"), allow(dead_code))]
     Established(Established<P>, PskIdentity),
@@ -216,6 +217,14 @@ impl<P: Provider> Handshake<P> {
         &self.client_random
     }
 
+    /// The identity whose key is waited for.
+    pub(crate) fn required_psk(&self) -> Option<&PskIdentity> {
+        match &self.state {
+            State::Psk(state) => Some(&state.identity),
+            _ => None,
+        }
+    }
+
     /// Takes a record. One that is dropped changes nothing.
     pub(crate) fn handle(
         &mut self,
@@ -300,7 +309,7 @@ impl<P: Provider> Handshake<P> {
             Ok(next) => {
                 self.state = next;
                 match &self.state {
-                    State::Psk(state) => Outcome::PskRequired(state.identity.clone()),
+                    State::Psk(_) => Outcome::PskRequired,
                     _ => Outcome::Waiting,
                 }
             }

@@ -29,8 +29,11 @@ impl<P: Provider> Transcript<P> {
 
     /// Appends a `Finished`.
     pub(crate) fn add_finished(&mut self, sequence: u16, verify_data: &[u8; VERIFY_DATA_LENGTH]) {
-        let header =
-            MessageHeader { kind: HandshakeType::FINISHED, sequence, length: verify_data.len() };
+        let header = MessageHeader {
+            kind: HandshakeType::FINISHED,
+            sequence,
+            length: VERIFY_DATA_LENGTH as u32,
+        };
         self.add(&header, verify_data);
     }
 

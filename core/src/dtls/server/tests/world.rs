@@ -224,12 +224,11 @@ impl World {
     fn deliver(&mut self, mut sent: Sent) {
         let mut datagram = Datagram::new(&mut sent.bytes);
         if sent.by_server {
-            if let Some(client) = self.clients.get_mut(&sent.client) {
-                while let Some(payload) =
-                    client.handle_record(&mut self.provider, self.now, &mut datagram)
-                {
-                    self.at_client.push_back((sent.client, payload.to_vec()));
-                }
+            let Some(client) = self.clients.get_mut(&sent.client) else { return };
+            while let Some(payload) =
+                client.handle_record(&mut self.provider, self.now, &mut datagram)
+            {
+                self.at_client.push_back((sent.client, payload.to_vec()));
             }
         } else {
             while let Some(received) =
