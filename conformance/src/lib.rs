@@ -1,1 +1,3 @@
-//! x
+//! What the conformance tests share.
+
+pub mod udp;

@@ -1,1 +1,49 @@
-//! dtls
+//! DTLS with pre-shared keys: secure datagrams between two parties.
+//!
+//! | type | what it is |
+//! |---|---|
+//! | [`Connection`] | one connection with one peer, on either side; no `alloc` |
+//! | [`Session`] | what is left of it when the handshake is over: small and lasting |
+//! | `Server` | many clients on one port (feature `alloc`) |
+//!
+//! All are driven alike. A received datagram is wrapped in a [`Datagram`] and
+//! given to `handle_record` until that gives nothing more; `poll_transmit`,
+//! `poll_event` and `poll_timeout` tell what is to be done next, and
+//! `handle_timeout` is called at the deadline.
+//!
+//! The version is DTLS 1.2 (RFC 6347), with one suite,
+//! TLS_PSK_WITH_CHACHA20_POLY1305_SHA256 (RFC 4279, RFC 7905), the extended
+//! master secret (RFC 7627) and the renegotiation indication (RFC 5746); there
+//! is no renegotiation and no resumption.
+//!
+//! What is forged, damaged, repeated or misplaced is dropped and counted
+//! ([`Drops`]), and changes nothing else. An alert that is not authentic never
+//! ends a session, and a handshake only if nothing better comes within a few
+//! retransmissions. An unknown identity can't be told from a wrong key from
+//! outside (RFC 4279 section 2): the handshake goes on with a key that nobody
+//! has, until its deadline.
+
+mod alert;
+mod close;
+mod config;
+mod connection;
+mod datagram;
+mod drops;
+#[cfg(feature = "alloc")]
+mod server;
+mod session;
+mod v12;
+
+pub use alert::AlertDescription;
+pub use close::{CloseReason, ConnectionEvent, SendError};
+pub use config::{Config, ExtendedMasterSecret, PresharedKey, PskIdentity};
+pub use connection::Connection;
+pub use datagram::Datagram;
+pub use drops::{DropReason, Drops};
+#[cfg(feature = "alloc")]
+pub use server::{CookiePolicy, Received, Server, ServerConfig, ServerEvent, SessionId};
+pub use session::Session;
+
+/// What a record adds to its payload, in bytes: a header of 13 (RFC 6347 section
+/// 4.1) and a tag of 16; RFC 7905 has no explicit nonce.
+pub const RECORD_OVERHEAD: usize = v12::protection::OVERHEAD;

@@ -6,7 +6,9 @@ use crate::wire::BufferTooSmall;
 
 /// A peer's address, opaque to the core: an IP address and UDP port, an address
 /// on an 802.15.4 or BLE network, or a number in a test.
-pub trait Address: Copy + Eq + Ord + core::fmt::Debug {
+///
+/// Its `Hash` must cover all that `Eq` does: DTLS cookies are bound to it.
+pub trait Address: Copy + Eq + Ord + core::hash::Hash + core::fmt::Debug {
     /// The same host's address at another port; a network without ports gives
     /// the same address again.
     #[must_use]

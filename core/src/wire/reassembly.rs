@@ -27,7 +27,7 @@ pub struct Reassembly<const N: usize> {
     buffer: [u8; N],
     total: u16,
     /// The runs received, in order, apart from each other: start and end.
-    runs: Vec<(u16, u16), RUNS>,
+    runs: Vec<(u16, u16), RUNS, u8>,
 }
 
 impl<const N: usize> Reassembly<N> {
@@ -69,6 +69,13 @@ impl<const N: usize> Reassembly<N> {
             return Err(FragmentError::Inconsistent);
         };
         let runs = merged(&self.runs, start, stop)?;
+        if self.runs.is_empty()
+            && let Some(place) = self.buffer.get_mut(offset..end)
+        {
+            place.copy_from_slice(bytes);
+            self.runs = runs;
+            return Ok(());
+        }
         for (at, byte) in (start..stop).zip(bytes) {
             let received = self.runs.iter().any(|&(from, to)| from <= at && at < to);
             if !received && let Some(place) = self.buffer.get_mut(usize::from(at)) {
@@ -92,7 +99,7 @@ fn merged(
     runs: &[(u16, u16)],
     start: u16,
     stop: u16,
-) -> Result<Vec<(u16, u16), RUNS>, FragmentError> {
+) -> Result<Vec<(u16, u16), RUNS, u8>, FragmentError> {
     let mut result = Vec::new();
     let mut joined = (start, stop);
     let mut placed = start == stop;
