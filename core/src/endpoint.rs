@@ -63,6 +63,14 @@ pub struct Transmit<A> {
     pub length: usize,
 }
 
+impl<A> Transmit<A> {
+    /// A datagram of `length` bytes from the local port `from` to one address.
+    #[must_use]
+    pub const fn new(from: LocalPort, to: A, length: usize) -> Self {
+        Self { from, to: Destination::Address(to), length }
+    }
+}
+
 /// What a driver needs of a role, and all that it needs; the roles' own types
 /// add their commands and events.
 pub trait Endpoint {

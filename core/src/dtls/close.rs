@@ -86,3 +86,24 @@ impl core::fmt::Display for SendError {
 }
 
 impl core::error::Error for SendError {}
+
+impl core::fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::ByPeer => f.write_str("the peer closed the connection"),
+            Self::ByApplication => f.write_str("the connection was closed here"),
+            Self::Alert(alert) => write!(f, "the peer gave up: {alert}"),
+            Self::HandshakeTimeout { undecryptable: true } => f.write_str(
+                "the handshake did not end in time, and the peer's last message could not be \
+                 decrypted: the keys may differ",
+            ),
+            Self::HandshakeTimeout { undecryptable: false } => {
+                f.write_str("the handshake did not end in time")
+            }
+            Self::Protocol(alert) => write!(f, "the peer broke the protocol: {alert}"),
+            Self::SequenceNumbersExhausted => f.write_str("the sequence numbers are used up"),
+            Self::Replaced => f.write_str("a new connection of the same peer took its place"),
+            Self::Overload => f.write_str("there was no room for it"),
+        }
+    }
+}
