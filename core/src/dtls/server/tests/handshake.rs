@@ -9,6 +9,10 @@ use crate::dtls::*;
 fn a_handshake_takes_these_datagrams_and_no_more() {
     let mut world = World::connected(1, config());
     assert_eq!(lengths(&world.sent), [75, -36, 83, -86, 98, -67]);
+    // The server numbers its records after the client's, as long as it keeps
+    // nothing (RFC 6347 section 4.2.1).
+    let numbers = [0, 1, 2, 3].map(|at| world.sent[at].bytes[10]);
+    assert_eq!(numbers, [0, 0, 1, 1]);
     assert_eq!(world.client_events, [(world.now, Client(1), ConnectionEvent::Connected)]);
     let session = world.session();
     assert_eq!(
@@ -63,8 +67,13 @@ fn it_works_at_every_datagram_size_with_the_longest_identity() {
 fn either_side_may_close_and_both_know_why() {
     let mut world = World::connected(1, config());
     let now = world.now;
+    world.faults.loss = 100;
+    world.server_sends(b"late");
+    let late = world.sent.last().unwrap().bytes.clone();
+    world.faults.loss = 0;
     world.client().close(now);
-    world.run_for(Duration::ZERO);
+    world.inject_to_client(1, &late);
+    assert!(world.at_client.is_empty());
     assert_eq!(world.client_closed(), Some((now, CloseReason::ByApplication)));
     assert_eq!(world.server_closed(), Some((now, CloseReason::ByPeer)));
     assert_eq!((world.server.len(), world.next()), (0, None));

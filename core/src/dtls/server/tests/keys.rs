@@ -74,3 +74,31 @@ fn a_key_may_be_provided_later_and_needs_no_repetition() {
     world.server.provide_psk(&mut world.provider, world.now, session, answer);
     assert_eq!(world.server.len(), 1);
 }
+
+#[test]
+fn a_forged_alert_is_forgotten_when_the_handshake_goes_on() {
+    let mut world = World::new(1, config());
+    world.answering = false;
+    world.faults.loss = 100;
+    world.connect(1, IDENTITY, &KEY);
+    let alert = [21, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 40];
+    for carried in 0..4 {
+        world.run_for(Duration::ZERO);
+        let sent = world.sent[carried].clone();
+        world.inject_to_client(1, &alert);
+        world.fly(world.now, sent);
+    }
+    world.run_for(Duration::ZERO);
+    world.faults.loss = 0;
+    world.inject(1, &alert);
+    // The key comes later than the alert alone would have let it.
+    world.run_for(Duration::from_secs(6));
+    let session = world.server_events.iter().find_map(|(_, event)| match event {
+        ServerEvent::PskRequired { session, .. } => Some(*session),
+        _ => None,
+    });
+    let answer = Some(key(&KEY));
+    world.server.provide_psk(&mut world.provider, world.now, session.unwrap(), answer);
+    world.run_for(Duration::ZERO);
+    assert!(world.client().is_connected());
+}

@@ -40,6 +40,7 @@ fn an_unproved_address_gets_at_most_three_times_what_it_sent() {
     world.run_for(Duration::from_secs(60));
     let sent: usize = world.sent.iter().map(|sent| sent.bytes.len()).sum();
     assert!(sent > hello.len() && sent <= 3 * hello.len(), "{sent}");
+    assert_eq!(lengths(&world.sent), [-86, -86]);
     assert!(world.server.is_empty());
 }
 

@@ -25,9 +25,9 @@ use crate::dtls::{
 };
 use crate::time::Instant;
 
-/// How many `HelloVerifyRequest`s are followed: one, and a few more for a secret
-/// that changed or a forged one.
-const MAX_RETRIES: u16 = 4;
+/// How many `HelloVerifyRequest`s are followed: one, and some more for a secret
+/// that changed, or forged ones.
+const MAX_RETRIES: u16 = 16;
 /// The greatest length of a message of the server's flight, in bytes: a
 /// `ServerHello` has at most 81, a `ServerKeyExchange` with a hint of 128 has 130.
 const MAX_SERVER_MESSAGE: usize = 136;
