@@ -11,6 +11,36 @@
 //! `poll_event` and `poll_timeout` tell what is to be done next, and
 //! `handle_timeout` is called at the deadline.
 //!
+//! ```no_run
+//! # use std::{io, net::UdpSocket, time::Duration};
+//! # use iot_crypto::{crypto::Provider, dtls::{Connection, Datagram}, time::Instant};
+//! fn run<P: Provider>(
+//!     mut connection: Connection<P>,
+//!     provider: &mut P,
+//!     socket: &UdpSocket,
+//!     now: impl Fn() -> Instant,
+//! ) -> io::Result<()> {
+//!     let mut buffer = [0; 2048];
+//!     loop {
+//!         connection.handle_timeout(provider, now());
+//!         while let Some(event) = connection.poll_event() {
+//!             println!("{event:?}");
+//!         }
+//!         while let Ok(Some(length)) = connection.poll_transmit(provider, now(), &mut buffer) {
+//!             socket.send(&buffer[..length])?;
+//!         }
+//!         let wait = connection.poll_timeout().map(|deadline| deadline.at.since(now()));
+//!         socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
+//!         if let Ok(length) = socket.recv(&mut buffer) {
+//!             let mut datagram = Datagram::new(&mut buffer[..length]);
+//!             while let Some(payload) = connection.handle_record(provider, now(), &mut datagram) {
+//!                 println!("{payload:?}");
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+//!
 //! The version is DTLS 1.2 (RFC 6347), with one suite,
 //! TLS_PSK_WITH_CHACHA20_POLY1305_SHA256 (RFC 4279, RFC 7905), the extended
 //! master secret (RFC 7627) and the renegotiation indication (RFC 5746); there

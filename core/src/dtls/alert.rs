@@ -1,5 +1,6 @@
 //! Alerts: what one side tells the other about the end of a session.
 
+use super::CloseReason;
 use crate::wire::{DecodeError, Reader};
 
 /// How severe an alert is (RFC 5246 section 7.2).
@@ -134,6 +135,15 @@ impl Alert {
         Self { level: AlertLevel::Fatal, description }
     }
 
+    /// What the alert means for whoever receives it: the end, or nothing.
+    pub(crate) const fn closes(self) -> Option<CloseReason> {
+        match (self.level, self.description) {
+            (_, AlertDescription::CloseNotify) => Some(CloseReason::ByPeer),
+            (AlertLevel::Fatal, description) => Some(CloseReason::Alert(description)),
+            (AlertLevel::Warning, _) => None,
+        }
+    }
+
     pub(crate) const fn encode(self) -> [u8; Self::LENGTH] {
         let level = match self.level {
             AlertLevel::Warning => 1,
@@ -175,6 +185,9 @@ mod tests {
         assert_eq!(alert.encode(), [2, 50]);
         assert_eq!(Alert::decode(&[2, 50]), Ok(alert));
         assert_eq!(Alert::decode(&[1, 0]), Ok(Alert::CLOSE_NOTIFY));
+        assert_eq!(alert.closes(), Some(CloseReason::Alert(AlertDescription::DecodeError)));
+        assert_eq!(Alert::CLOSE_NOTIFY.closes(), Some(CloseReason::ByPeer));
+        assert_eq!(Alert::decode(&[1, 100]).unwrap().closes(), None);
         assert_eq!(Alert::decode(&[3, 0]), Err(DecodeError::Malformed));
         assert_eq!(Alert::decode(&[1]), Err(DecodeError::Truncated));
         assert_eq!(Alert::decode(&[1, 0, 0]), Err(DecodeError::Trailing));

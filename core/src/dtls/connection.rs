@@ -1,5 +1,8 @@
 //! One connection with one peer: handshake, then session.
 
+#[cfg(test)]
+mod tests;
+
 use super::v12::client::{self, Outcome};
 use super::v12::ending::{Ending, Farewell};
 use super::v12::established::Established;
@@ -344,11 +347,9 @@ impl<P: Provider> Connection<P> {
         }
     }
 
-    #[cfg(test)]
-    pub(super) fn skip_to(&mut self, sequence: u64) {
-        if let Some(session) = self.session_mut() {
-            session.established.write_state().skip_to(sequence);
-        }
+    #[cfg(all(test, feature = "alloc"))]
+    pub(super) fn write_state(&mut self) -> &mut super::v12::protection::WriteState<P> {
+        self.session_mut().unwrap().established.write_state()
     }
 
     /// When the connection wants to be called; `None` once all is over.

@@ -1,12 +1,14 @@
 //! Many clients on one port.
 
 mod config;
+mod event;
 mod stateless;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub use config::{CookiePolicy, ServerConfig};
+pub use event::{Received, ServerEvent, SessionId};
 
 use alloc::collections::VecDeque;
 
@@ -17,62 +19,11 @@ use super::v12::cookie::CookieJar;
 use super::v12::ending::Ending;
 use super::v12::record::{Record, next_record};
 use super::v12::server::{Allowance, ClientHelloRecord, Handshake, Outcome, Refusal};
-use super::{CloseReason, Datagram, DropReason, Drops, PresharedKey, PskIdentity, SendError};
+use super::{CloseReason, Datagram, DropReason, Drops, PresharedKey, SendError};
 use crate::crypto::{EntropyError, Provider};
 use crate::endpoint::Address;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
-
-/// What a session is called. It is never used again for another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(u64);
-
-impl SessionId {
-    /// The id as a number, for logs and tables.
-    #[must_use]
-    pub const fn as_u64(self) -> u64 {
-        self.0
-    }
-}
-
-/// Application data that came in.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Received<'d> {
-    /// The session that it came in.
-    pub session: SessionId,
-    /// The data, decrypted in the datagram's place.
-    pub payload: &'d mut [u8],
-}
-
-/// What a server reports.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ServerEvent<A> {
-    /// A client has named itself. [`Server::provide_psk`] is the answer; without
-    /// one within `ServerConfig::psk_timeout`, the identity counts as unknown.
-    PskRequired {
-        /// The session that may come of it.
-        session: SessionId,
-        /// The name, which is not proved yet.
-        identity: PskIdentity,
-    },
-    /// A handshake has ended: the client holds the key of `identity`.
-    Connected {
-        /// The session.
-        session: SessionId,
-        /// Where the client is.
-        address: A,
-        /// Its name, proved.
-        identity: PskIdentity,
-    },
-    /// A session that was named in an earlier event is over.
-    Closed {
-        /// The session.
-        session: SessionId,
-        /// Why it is over.
-        reason: CloseReason,
-    },
-}
 
 /// A DTLS server: the handshakes and sessions of many clients on one port.
 ///

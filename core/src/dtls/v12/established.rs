@@ -8,7 +8,7 @@ use super::message::{HandshakeType, fragments};
 use super::protection::{OVERHEAD, ReadState, SealError, WriteState};
 use super::record::{ContentType, PlaintextState, Record};
 use crate::crypto::Provider;
-use crate::dtls::alert::{Alert, AlertLevel};
+use crate::dtls::alert::Alert;
 use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, SendError};
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
@@ -155,18 +155,13 @@ impl<P: Provider> Established<P> {
     }
 
     fn handle_alert(&mut self, now: Instant, content: &[u8]) {
-        match Alert::decode(content) {
-            Ok(Alert { description: AlertDescription::CloseNotify, .. }) => {
-                // RFC 5246 section 7.2.1: to be answered by one of our own.
-                self.queue(now, Alert::CLOSE_NOTIFY);
-                self.end(now, CloseReason::ByPeer);
-            }
-            Ok(Alert { level: AlertLevel::Fatal, description }) => {
-                self.alert = PendingAlert::Nothing;
-                self.end(now, CloseReason::Alert(description));
-            }
-            _ => {}
+        let Some(reason) = Alert::decode(content).ok().and_then(Alert::closes) else { return };
+        self.alert = PendingAlert::Nothing;
+        if reason == CloseReason::ByPeer {
+            // RFC 5246 section 7.2.1: to be answered by one of our own.
+            self.queue(now, Alert::CLOSE_NOTIFY);
         }
+        self.end(now, reason);
     }
 
     fn queue(&mut self, now: Instant, alert: Alert) {
@@ -267,7 +262,7 @@ impl<P: Provider> Established<P> {
         Deadline::earlier(event, self.output())
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "alloc"))]
     pub(crate) fn write_state(&mut self) -> &mut WriteState<P> {
         &mut self.write
     }

@@ -234,7 +234,7 @@ impl ServerHello {
 }
 
 /// Writes a `HelloVerifyRequest`.
-#[cfg(feature = "alloc")]
+#[cfg(any(feature = "alloc", test))]
 pub(crate) fn write_hello_verify_request(writer: &mut Writer<'_>, cookie: &[u8]) {
     // RFC 6347 section 4.2.1: DTLS 1.0, whatever will be negotiated.
     writer.u16(DTLS_1_0);

@@ -24,14 +24,17 @@ const EPOCH: u16 = 1;
 /// P_SHA256 (RFC 5246 section 5) with the seed `label` + `seed`.
 fn prf<P: Provider>(provider: &P, secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
     let [first, second] = seed;
-    let mut a = provider.hmac_sha256(secret, &[label, first, second]);
-    for chunk in out.chunks_mut(a.len()) {
+    let mut a = Sha256Digest::default();
+    for (index, chunk) in out.chunks_mut(a.len()).enumerate() {
+        a = match index {
+            0 => provider.hmac_sha256(secret, &[label, first, second]),
+            _ => provider.hmac_sha256(secret, &[&a]),
+        };
         let mut block = provider.hmac_sha256(secret, &[&a, label, first, second]);
         for (to, from) in chunk.iter_mut().zip(&block) {
             *to = *from;
         }
         block.zeroize();
-        a = provider.hmac_sha256(secret, &[&a]);
     }
     a.zeroize();
 }

@@ -14,6 +14,7 @@ pub(crate) const VERIFY_DATA_LENGTH: usize = 12;
 pub(crate) struct HandshakeType(pub(crate) u8);
 
 impl HandshakeType {
+    pub(crate) const HELLO_REQUEST: Self = Self(0);
     pub(crate) const CLIENT_HELLO: Self = Self(1);
     pub(crate) const SERVER_HELLO: Self = Self(2);
     pub(crate) const HELLO_VERIFY_REQUEST: Self = Self(3);

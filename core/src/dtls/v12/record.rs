@@ -95,38 +95,35 @@ pub(crate) fn next_record<'d>(
     if datagram.is_empty() {
         return None;
     }
-    let Ok((code, mut header, length)) = read_header(datagram.rest()) else {
+    let Ok((content_type, version, epoch, sequence, length)) = read_header(datagram.rest()) else {
         datagram.take(usize::MAX);
         return Some(Err(DropReason::Malformed));
     };
     let record = datagram.take(HEADER_LENGTH.saturating_add(length));
     let fragment = record.get_mut(HEADER_LENGTH..).unwrap_or_default();
-    let Some(content_type) = ContentType::from_code(code) else {
+    let Some(content_type) = ContentType::from_code(content_type) else {
         return Some(Err(DropReason::Unexpected));
     };
-    header.content_type = content_type;
-    Some(Ok(Record { header, fragment }))
+    Some(Ok(Record { header: Header { content_type, version, epoch, sequence }, fragment }))
 }
 
-fn read_header(bytes: &[u8]) -> Result<(u8, Header, usize), DecodeError> {
+/// Type, version, epoch, sequence number, and the length of what follows, all of
+/// which is there.
+fn read_header(bytes: &[u8]) -> Result<(u8, u16, u16, u64, usize), DecodeError> {
     let mut reader = Reader::new(bytes);
-    let code = reader.u8()?;
+    let content_type = reader.u8()?;
     let version = reader.u16()?;
     let epoch = reader.u16()?;
     let sequence = reader.u48()?;
     let length = usize::from(reader.u16()?);
-    let known = version == DTLS_1_2 || (version == DTLS_1_0 && epoch == 0);
-    if !known {
+    if version != DTLS_1_2 && (version != DTLS_1_0 || epoch != 0) {
         return Err(DecodeError::UnknownVersion);
     }
     if length > MAX_FRAGMENT {
         return Err(DecodeError::TooLong);
     }
     reader.take(length)?;
-    // The content type is put in by the caller, who skips a record whose type is
-    // not known, but whose length is.
-    let header = Header { content_type: ContentType::Handshake, version, epoch, sequence };
-    Ok((code, header, length))
+    Ok((content_type, version, epoch, sequence, length))
 }
 
 /// The write state of epoch 0: no protection, only sequence numbers.

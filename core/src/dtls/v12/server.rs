@@ -22,39 +22,28 @@
 //! The client's `ChangeCipherSpec` is not waited for: that it has changed shows
 //! in the epoch of its `Finished`, whose authenticity proves it.
 
+mod allowance;
+mod client_hello;
+mod early;
+mod states;
+
+pub(crate) use allowance::Allowance;
+pub(crate) use client_hello::ClientHelloRecord;
+
+use states::{AwaitClientHello, AwaitClientKeyExchange, AwaitFinished, AwaitPsk};
+
 use super::ending::Ending;
 use super::established::Established;
-use super::flight::{FinishedFlight, Flight};
-use super::hello::{
-    ClientHello, HelloStart, MAX_SERVER_HELLO, Random, Randoms, write_server_hello,
-};
+use super::hello::Random;
 use super::inbox::Inbox;
-use super::key_schedule::{ExpectedFinished, Keys, Side, derive};
-use super::message::{
-    Fragment, HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, MessageHeader,
-    VERIFY_DATA_LENGTH, fragments, read_client_key_exchange,
-};
-use super::record::{self, ContentType, DTLS_1_2, Header, PlaintextState, Record};
-use super::timer::{Expiry, Retransmission};
-use super::transcript::Transcript;
+use super::message::{HandshakeType, fragments};
+use super::record::{ContentType, PlaintextState, Record};
+use super::timer::Expiry;
 use crate::crypto::Provider;
-use crate::dtls::alert::{Alert, AlertLevel};
-use crate::dtls::{
-    AlertDescription, CloseReason, Config, DropReason, ExtendedMasterSecret, PresharedKey,
-    PskIdentity,
-};
+use crate::dtls::alert::Alert;
+use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, PresharedKey, PskIdentity};
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
-
-/// The greatest length of a `ClientHello` that comes in fragments, in bytes.
-const MAX_CLIENT_HELLO: usize = 1024;
-/// `ServerHello` and `ServerHelloDone`.
-const FLIGHT_LENGTH: usize = 2 * HEADER_LENGTH + MAX_SERVER_HELLO;
-
-/// The shortest `ClientHello` that can be answered, as a record, in bytes.
-const SHORTEST_CLIENT_HELLO: usize = record::HEADER_LENGTH + HEADER_LENGTH + 2 + 32 + 1 + 1 + 4 + 2;
-// No answer is larger than three times its request.
-const _: () = assert!(record::HEADER_LENGTH + FLIGHT_LENGTH <= 3 * SHORTEST_CLIENT_HELLO);
 
 /// A server's handshake, until it is established or has failed.
 pub(crate) struct Handshake<P: Provider> {
@@ -80,6 +69,8 @@ enum State<P: Provider> {
 }
 
 /// What came of an input.
+// It is passed on at once, never kept.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Outcome<P: Provider> {
     /// The handshake goes on.
     Waiting,
@@ -92,73 +83,12 @@ pub(crate) enum Outcome<P: Provider> {
     Failed(Ending),
 }
 
-/// The start of a `ClientHello`, out of a record of epoch 0.
-#[derive(Clone, Copy)]
-pub(crate) struct ClientHelloRecord<'a> {
-    /// The number of the record, and its length.
-    pub(crate) record_sequence: u64,
-    record_length: usize,
-    fragment: Fragment<'a>,
-    pub(crate) start: HelloStart<'a>,
-}
-
-impl<'a> ClientHelloRecord<'a> {
-    /// Reads it from `record`; `None` if that carries something else.
-    pub(crate) fn read(record: &'a Record<'_>) -> Result<Option<Self>, DropReason> {
-        let Header { content_type, epoch, sequence, .. } = record.header;
-        if content_type != ContentType::Handshake || epoch != 0 {
-            return Ok(None);
-        }
-        let fragment = fragments(record.fragment)?.next().ok_or(DropReason::Malformed)?;
-        if fragment.header.kind != HandshakeType::CLIENT_HELLO || fragment.offset != 0 {
-            return Ok(None);
-        }
-        let start = HelloStart::read(fragment.body).map_err(|_| DropReason::Malformed)?;
-        Ok(Some(Self {
-            record_sequence: sequence,
-            record_length: record.length(),
-            fragment,
-            start,
-        }))
-    }
-
-    /// The number of the message.
-    pub(crate) fn message_sequence(&self) -> u16 {
-        self.fragment.header.sequence
-    }
-}
-
 /// Why no handshake begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Drop(DropReason),
     /// The client can't be served, and is to be told so.
     Alert(AlertDescription),
-}
-
-/// How many bytes may be sent to an address: as many as one likes if a cookie has
-/// proved it, or else three times what came from it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance(usize);
-
-impl Allowance {
-    /// For an address that is proved.
-    #[cfg(feature = "alloc")]
-    pub(crate) const PROVED: Self = Self(usize::MAX);
-    /// For one that is not.
-    pub(crate) const UNPROVED: Self = Self(0);
-
-    fn received(&mut self, length: usize) {
-        self.0 = self.0.saturating_add(length.saturating_mul(3));
-    }
-
-    fn allows(self, length: usize) -> bool {
-        length <= self.0
-    }
-
-    fn sent(&mut self, length: usize) {
-        self.0 = self.0.saturating_sub(length);
-    }
 }
 
 impl<P: Provider> Handshake<P> {
@@ -239,26 +169,16 @@ impl<P: Provider> Handshake<P> {
                 self.insert(now, record.fragment)?;
                 self.advance(provider, now, psk_timeout)
             }
-            (0, ContentType::Alert) => self.handle_plaintext_alert(now, record.fragment)?,
+            (0, ContentType::Alert) => {
+                self.expiry.handle_alert(&self.config, now, record.fragment)?;
+                Outcome::Waiting
+            }
             (0, ContentType::ChangeCipherSpec) => Outcome::Waiting,
             (0, ContentType::ApplicationData) => return Err(DropReason::Unexpected),
             _ => self.handle_protected(provider, now, record)?,
         };
         self.allowance.received(length);
         Ok(outcome)
-    }
-
-    fn handle_plaintext_alert(
-        &mut self,
-        now: Instant,
-        content: &[u8],
-    ) -> Result<Outcome<P>, DropReason> {
-        let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
-        if alert.level == AlertLevel::Warning && alert != Alert::CLOSE_NOTIFY {
-            return Err(DropReason::Unexpected);
-        }
-        self.expiry.alerted(&self.config, now, alert.description);
-        Ok(Outcome::Waiting)
     }
 
     /// Takes the messages of a record of epoch 0; an error if none was taken.
@@ -380,14 +300,9 @@ impl<P: Provider> Handshake<P> {
             }
             ContentType::Alert => {
                 let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
-                return Ok(match (alert.level, alert.description) {
-                    (_, AlertDescription::CloseNotify) => {
-                        Outcome::Failed(Ending::silent(CloseReason::ByPeer))
-                    }
-                    (AlertLevel::Fatal, description) => {
-                        Outcome::Failed(Ending::silent(CloseReason::Alert(description)))
-                    }
-                    (AlertLevel::Warning, _) => Outcome::Waiting,
+                return Ok(match alert.closes() {
+                    Some(reason) => Outcome::Failed(Ending::silent(reason)),
+                    None => Outcome::Waiting,
                 });
             }
             ContentType::ApplicationData => return Err(DropReason::Early),
@@ -424,11 +339,7 @@ impl<P: Provider> Handshake<P> {
             });
         }
         match &mut self.state {
-            State::ClientKeyExchange(state) => {
-                if state.timer.expired(now) {
-                    state.flight.queue(now);
-                }
-            }
+            State::ClientKeyExchange(state) => state.handle_timeout(now),
             State::Psk(state) if now >= state.expires => {
                 return self.provide_psk(provider, now, substitute.clone());
             }
@@ -478,213 +389,5 @@ impl<P: Provider> Handshake<P> {
             _ => None,
         };
         Deadline::earlier(other, Some(end)).unwrap_or(end)
-    }
-}
-
-/// Waits for the rest of a `ClientHello` that comes in fragments.
-struct AwaitClientHello {
-    server_random: Random,
-    inbox: Inbox<MAX_CLIENT_HELLO, 1>,
-}
-
-impl AwaitClientHello {
-    fn advance<P: Provider>(
-        self,
-        config: &Config,
-        provider: &P,
-        now: Instant,
-    ) -> Result<AwaitClientKeyExchange<P>, AlertDescription> {
-        let (header, body) = self.inbox.front().ok_or(AlertDescription::InternalError)?;
-        AwaitClientKeyExchange::new(config, provider, now, self.server_random, &header, body)
-    }
-}
-
-/// Has answered the `ClientHello`, and waits for the `ClientKeyExchange`.
-struct AwaitClientKeyExchange<P: Provider> {
-    server_random: Random,
-    extended_master_secret: bool,
-    transcript: Transcript<P>,
-    flight: Flight<FLIGHT_LENGTH>,
-    timer: Retransmission,
-    inbox: Inbox<MAX_CLIENT_KEY_EXCHANGE, 1>,
-    early: EarlyRecords,
-}
-
-impl<P: Provider> AwaitClientKeyExchange<P> {
-    /// Answers the `ClientHello`.
-    fn new(
-        config: &Config,
-        provider: &P,
-        now: Instant,
-        server_random: Random,
-        header: &MessageHeader,
-        body: &[u8],
-    ) -> Result<Self, AlertDescription> {
-        if header.kind != HandshakeType::CLIENT_HELLO {
-            return Err(AlertDescription::UnexpectedMessage);
-        }
-        let hello = ClientHello::read(body)?;
-        // RFC 7627 section 5.3.
-        if config.extended_master_secret == ExtendedMasterSecret::Required
-            && !hello.extended_master_secret
-        {
-            return Err(AlertDescription::HandshakeFailure);
-        }
-        // Numbered after the ClientHello: as many HelloVerifyRequests were sent
-        // as there were others before it (RFC 6347 section 4.2.2).
-        let sequence = header.sequence;
-        let mut flight = Flight::new();
-        flight.push(HandshakeType::SERVER_HELLO, sequence, |writer| {
-            write_server_hello(writer, &server_random, &hello);
-        });
-        flight.push(HandshakeType::SERVER_HELLO_DONE, sequence.saturating_add(1), |_| {});
-        let mut transcript = Transcript::new(provider);
-        transcript.add(header, body);
-        transcript.add_encoded(flight.messages());
-        flight.queue(now);
-        Ok(Self {
-            server_random,
-            extended_master_secret: hello.extended_master_secret,
-            transcript,
-            flight,
-            timer: Retransmission::start(config, now),
-            inbox: Inbox::new(sequence.saturating_add(1)),
-            early: EarlyRecords::default(),
-        })
-    }
-
-    /// The client has sent its `ClientHello` again: the answer was lost.
-    fn repeat(&mut self, now: Instant) {
-        self.flight.queue(now);
-        self.timer.restart(now);
-    }
-
-    fn advance(self, expires: Instant) -> Result<AwaitPsk<P>, AlertDescription> {
-        let (header, body) = self.inbox.front().ok_or(AlertDescription::InternalError)?;
-        if header.kind != HandshakeType::CLIENT_KEY_EXCHANGE {
-            return Err(AlertDescription::UnexpectedMessage);
-        }
-        let identity = read_client_key_exchange(body)?;
-        let mut transcript = self.transcript;
-        transcript.add(&header, body);
-        Ok(AwaitPsk {
-            identity,
-            server_random: self.server_random,
-            extended_master_secret: self.extended_master_secret,
-            transcript,
-            client_finished: header.sequence.saturating_add(1),
-            early: self.early,
-            expires,
-        })
-    }
-}
-
-/// Waits for the application to say which key belongs to the identity.
-struct AwaitPsk<P: Provider> {
-    identity: PskIdentity,
-    server_random: Random,
-    extended_master_secret: bool,
-    transcript: Transcript<P>,
-    client_finished: u16,
-    early: EarlyRecords,
-    expires: Instant,
-}
-
-impl<P: Provider> AwaitPsk<P> {
-    fn derive(
-        self,
-        provider: &P,
-        client_random: &Random,
-        key: PresharedKey,
-    ) -> (AwaitFinished<P>, EarlyRecords) {
-        let (keys, pair) = derive(
-            provider,
-            Side::Server,
-            key,
-            self.extended_master_secret,
-            &Randoms { client: *client_random, server: self.server_random },
-            self.transcript,
-            self.client_finished,
-        );
-        // The number of our Finished follows that of the ServerHelloDone, which is
-        // the number of the ClientKeyExchange.
-        let finished = FinishedFlight::new(Flight::new(), self.client_finished, pair.own);
-        let state = AwaitFinished {
-            identity: self.identity,
-            keys,
-            expected: pair.expected,
-            inbox: Inbox::new(self.client_finished),
-            flight: finished,
-            undecryptable: false,
-        };
-        (state, self.early)
-    }
-}
-
-/// Waits for the client's `Finished`.
-struct AwaitFinished<P: Provider> {
-    identity: PskIdentity,
-    keys: Keys<P>,
-    expected: ExpectedFinished,
-    inbox: Inbox<VERIFY_DATA_LENGTH, 1>,
-    flight: FinishedFlight<0>,
-    /// Whether a record came that could not be decrypted.
-    undecryptable: bool,
-}
-
-impl<P: Provider> AwaitFinished<P> {
-    fn advance(
-        self,
-        config: &Config,
-        now: Instant,
-        plaintext: PlaintextState,
-    ) -> Result<(Established<P>, PskIdentity), AlertDescription> {
-        let body = self.inbox.front().map(|(_, body)| body).unwrap_or_default();
-        let verified = self.expected.verify(body).ok_or(AlertDescription::DecryptError)?;
-        let session = Established::server(self.keys, verified, config, now, self.flight, plaintext);
-        Ok((session, self.identity))
-    }
-}
-
-/// The greatest length of an early record's content, in bytes: a `Finished` has
-/// 40.
-const MAX_EARLY: usize = 48;
-
-/// The last two records of the coming epoch that came before its keys: the
-/// client's `Finished`, which shares a datagram with the `ClientKeyExchange` or
-/// may overtake it. A newer one displaces the oldest, so that a forgery can't
-/// keep the place.
-#[derive(Default)]
-struct EarlyRecords {
-    records: [Option<EarlyRecord>; 2],
-}
-
-struct EarlyRecord {
-    sequence: u64,
-    content: heapless::Vec<u8, MAX_EARLY, u8>,
-}
-
-impl EarlyRecords {
-    fn push(&mut self, record: &Record<'_>) -> Result<(), DropReason> {
-        if record.header.epoch != 1 || record.header.content_type != ContentType::Handshake {
-            return Err(DropReason::Early);
-        }
-        let content = heapless::Vec::from_slice(record.fragment).map_err(|_| DropReason::Early)?;
-        let [older, newer] = &mut self.records;
-        *older = newer.take();
-        *newer = Some(EarlyRecord { sequence: record.header.sequence, content });
-        Ok(())
-    }
-
-    fn records(&mut self) -> impl Iterator<Item = Record<'_>> {
-        self.records.iter_mut().flatten().map(|early| Record {
-            header: Header {
-                content_type: ContentType::Handshake,
-                version: DTLS_1_2,
-                epoch: 1,
-                sequence: early.sequence,
-            },
-            fragment: &mut early.content,
-        })
     }
 }

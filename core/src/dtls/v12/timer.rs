@@ -2,7 +2,8 @@
 
 use core::time::Duration;
 
-use crate::dtls::{AlertDescription, CloseReason, Config};
+use crate::dtls::alert::Alert;
+use crate::dtls::{AlertDescription, CloseReason, Config, DropReason};
 use crate::time::{Deadline, Instant, Reason};
 
 /// When a flight is repeated (RFC 6347 section 4.2.4.1).
@@ -61,12 +62,22 @@ impl Expiry {
         Self { at: now + config.handshake_timeout, alert: None }
     }
 
-    /// A fatal alert came that is not authentic. Only the first one counts, so
-    /// that a stream of them doesn't defer the end.
-    pub(crate) fn alerted(&mut self, config: &Config, now: Instant, alert: AlertDescription) {
+    /// Takes a record of epoch 0 with an alert. Only the first one that would end
+    /// the handshake counts, so that a stream of them doesn't defer the end.
+    pub(crate) fn handle_alert(
+        &mut self,
+        config: &Config,
+        now: Instant,
+        content: &[u8],
+    ) -> Result<(), DropReason> {
+        let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
+        if alert.closes().is_none() {
+            return Err(DropReason::Unexpected);
+        }
         // Long enough for the repetitions after one and two more intervals.
         let end = now + config.retransmission.saturating_mul(4);
-        self.alert.get_or_insert((alert, end.min(self.at)));
+        self.alert.get_or_insert((alert.description, end.min(self.at)));
+        Ok(())
     }
 
     /// The handshake went on, so that the alert was not the peer's.
@@ -111,8 +122,9 @@ mod tests {
     fn an_alert_shortens_the_wait_and_progress_restores_it() {
         let config = Config::default();
         let mut expiry = Expiry::start(&config, at(0));
-        expiry.alerted(&config, at(10), AlertDescription::DecryptError);
-        expiry.alerted(&config, at(13), AlertDescription::AccessDenied);
+        expiry.handle_alert(&config, at(10), &[2, 51]).unwrap();
+        expiry.handle_alert(&config, at(13), &[2, 49]).unwrap();
+        assert_eq!(expiry.handle_alert(&config, at(13), &[1, 100]), Err(DropReason::Unexpected));
         assert_eq!(expiry.deadline().at, at(14));
         assert_eq!(expiry.expired(at(13), false), None);
         let alert = CloseReason::Alert(AlertDescription::DecryptError);
@@ -127,7 +139,7 @@ mod tests {
     fn an_alert_never_defers_the_end() {
         let config = Config::default();
         let mut expiry = Expiry::start(&config, at(0));
-        expiry.alerted(&config, at(29), AlertDescription::DecryptError);
+        expiry.handle_alert(&config, at(29), &[2, 51]).unwrap();
         assert_eq!(expiry.deadline().at, at(30));
     }
 }

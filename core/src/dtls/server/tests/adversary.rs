@@ -5,10 +5,9 @@ use std::vec::Vec;
 
 use rand_core::{Rng as _, SeedableRng as _};
 
-use super::world::{Client, Faults, IDENTITY, KEY, World, config, identity, key, lengths};
+use super::world::{Client, Faults, IDENTITY, KEY, World, config, lengths};
+use crate::dtls::v12::record::ContentType;
 use crate::dtls::*;
-use crate::testing::{TestProvider, provider};
-use crate::time::Instant;
 
 /// The traffic of a whole connection: handshake, data both ways, close.
 fn traffic() -> Vec<super::world::Sent> {
@@ -142,74 +141,6 @@ fn an_alert_and_nothing_else_ends_the_handshake_soon() {
     assert_eq!(world.client_closed(), Some((begin + Duration::from_secs(4), reason)));
 }
 
-/// The whole course of a handshake with a key that does not fit.
-fn refused(identity: &[u8], key: &[u8]) -> World {
-    let mut world = World::new(1, config());
-    world.connect(1, identity, key);
-    world.run_for(Duration::from_secs(40));
-    world
-}
-
-#[test]
-fn an_unknown_identity_cannot_be_told_from_a_wrong_key() {
-    let wrong = refused(IDENTITY, &[8; 16]);
-    let unknown = refused(b"devX", &[8; 16]);
-    assert_eq!(lengths(&wrong.sent), lengths(&unknown.sent));
-    let times = |world: &World| world.sent.iter().map(|sent| sent.at).collect::<Vec<_>>();
-    assert_eq!(times(&wrong), times(&unknown));
-    // All that is not protected is the same but for the identity.
-    for (one, other) in wrong.sent.iter().zip(&unknown.sent).filter(|(one, _)| one.by_server) {
-        assert_eq!(one.bytes, other.bytes);
-    }
-    assert_eq!(wrong.client_events, unknown.client_events);
-}
-
-#[test]
-fn a_wrong_key_ends_at_the_deadline_on_both_sides() {
-    let world = refused(IDENTITY, &[8; 16]);
-    let deadline = Instant::from_millis(1_030_000);
-    let undecryptable = CloseReason::HandshakeTimeout { undecryptable: true };
-    assert_eq!(world.server_closed(), Some((deadline, undecryptable)));
-    let (at, reason) = world.client_closed().unwrap();
-    assert_eq!(at, deadline);
-    assert!(matches!(reason, CloseReason::HandshakeTimeout { .. }));
-    // The last words are alerts, in the clear: decrypt_error.
-    let last = world.sent.iter().rev().find(|sent| sent.by_server).unwrap();
-    assert_eq!((last.bytes[0], &last.bytes[13..]), (21, &[2, 51][..]));
-    assert!(world.server.drops().count(DropReason::Undecryptable) >= 4);
-    assert_eq!((world.server.len(), world.next()), (0, None));
-}
-
-#[test]
-fn a_key_that_is_never_provided_counts_as_unknown() {
-    let mut world = World::new(1, config());
-    world.answering = false;
-    world.connect(1, IDENTITY, &KEY);
-    world.run_for(Duration::from_secs(40));
-    let reason = CloseReason::HandshakeTimeout { undecryptable: true };
-    assert_eq!(world.server_closed(), Some((Instant::from_millis(1_030_000), reason)));
-}
-
-#[test]
-fn a_key_may_be_provided_later_and_needs_no_repetition() {
-    let mut world = World::new(1, config());
-    world.answering = false;
-    world.connect(1, IDENTITY, &KEY);
-    world.run_for(Duration::from_millis(900));
-    let Some(ServerEvent::PskRequired { session, .. }) =
-        world.server_events.last().map(|(_, event)| event.clone())
-    else {
-        panic!("no question");
-    };
-    let answer = Some(key(&KEY));
-    world.server.provide_psk(&mut world.provider, world.now, session, answer.clone());
-    world.run_for(Duration::ZERO);
-    assert!(world.client().is_connected());
-    assert_eq!(world.sent.len(), 6);
-    world.server.provide_psk(&mut world.provider, world.now, session, answer);
-    assert_eq!(world.server.len(), 1);
-}
-
 #[test]
 fn a_client_that_begins_anew_replaces_its_session_once_it_has_proved_itself() {
     let mut world = World::connected(1, config());
@@ -257,88 +188,6 @@ fn a_late_repetition_of_the_first_messages_is_no_new_handshake() {
 }
 
 #[test]
-fn nothing_is_kept_for_who_has_not_proved_an_address() {
-    let mut world = World::new(1, config());
-    let hello = {
-        let mut other = World::new(2, config());
-        other.connect(1, IDENTITY, &KEY);
-        other.run_for(Duration::ZERO);
-        other.sent[0].bytes.clone()
-    };
-    for address in 0..500 {
-        world.inject(address, &hello);
-    }
-    assert!(world.server.is_empty());
-    // Even the first fragment of a ClientHello is answered, with less than it has.
-    let mut fragment = hello[..62].to_vec();
-    fragment[12] = 49;
-    fragment[24] = 37;
-    let before = world.sent.len();
-    world.inject(1, &fragment);
-    assert_eq!(lengths(&world.sent[before..]), [-36]);
-    assert_eq!(world.server.drops().total(), 0);
-}
-
-#[test]
-fn an_unproved_address_gets_at_most_three_times_what_it_sent() {
-    let cookies = CookiePolicy::Never;
-    let mut world = World::new(1, ServerConfig { cookies, ..config() });
-    world.connect(1, IDENTITY, &KEY);
-    world.run_for(Duration::ZERO);
-    let hello = world.sent[0].bytes.clone();
-    let mut world = World::new(1, ServerConfig { cookies, ..config() });
-    world.inject(1, &hello);
-    world.run_for(Duration::from_secs(60));
-    let sent: usize = world.sent.iter().map(|sent| sent.bytes.len()).sum();
-    assert!(sent > hello.len() && sent <= 3 * hello.len(), "{sent}");
-    assert!(world.server.is_empty());
-}
-
-#[test]
-fn the_oldest_half_open_handshake_gives_way() {
-    let mut world = World::new(1, ServerConfig { max_half_open: 3, ..config() });
-    world.answering = false;
-    for address in 0..4 {
-        world.connect(address, IDENTITY, &KEY);
-        world.run_for(Duration::ZERO);
-    }
-    assert_eq!((world.server.len(), world.server.half_open()), (3, 3));
-    assert_eq!(world.server_closed().unwrap().1, CloseReason::Overload);
-}
-
-#[test]
-fn a_full_table_takes_no_new_handshake_and_keeps_its_sessions() {
-    let mut world = World::new(1, ServerConfig { max_sessions: 2, ..config() });
-    for address in 1..=3 {
-        world.connect(address, IDENTITY, &KEY);
-        world.run_for(Duration::ZERO);
-    }
-    assert_eq!(world.server.len(), 2);
-    assert_eq!(world.server.drops().count(DropReason::NoRoom), 1);
-    // There is room again as soon as one goes.
-    let now = world.now;
-    world.client().close(now);
-    world.run_for(Duration::from_secs(10));
-    assert!(world.clients[&Client(3)].is_connected());
-}
-
-#[test]
-fn under_load_a_cookie_is_demanded() {
-    let cookies = CookiePolicy::UnderLoad { half_open: 1 };
-    let mut world = World::new(1, ServerConfig { cookies, ..config() });
-    world.answering = false;
-    let mut before = 0;
-    for (address, flights) in
-        [(0, &[75, -86, 98][..]), (1, &[75, -86, 98]), (2, &[75, -36, 83, -86, 98])]
-    {
-        world.connect(address, IDENTITY, &KEY);
-        world.run_for(Duration::ZERO);
-        assert_eq!(lengths(&world.sent[before..]), *flights, "client {address}");
-        before = world.sent.len();
-    }
-}
-
-#[test]
 fn a_client_with_nothing_in_common_is_told_so_and_not_kept() {
     let cookies = CookiePolicy::Never;
     let mut world = World::new(1, ServerConfig { cookies, ..config() });
@@ -355,9 +204,29 @@ fn a_client_with_nothing_in_common_is_told_so_and_not_kept() {
 }
 
 #[test]
+fn there_is_no_renegotiation() {
+    let hello = traffic()[0].bytes[13..].to_vec();
+    let hello_request = [0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0];
+    for (message, answer) in [(&hello[..], &[-31][..]), (&hello_request, &[])] {
+        let mut world = World::connected(1, config());
+        let mut buffer = [0; 200];
+        let World { clients, provider, .. } = &mut world;
+        let write = clients.get_mut(&Client(1)).unwrap().write_state();
+        let length = write.seal(provider, ContentType::Handshake, message, &mut buffer).unwrap();
+        let before = world.sent.len();
+        world.inject(1, &buffer[..length]);
+        assert_eq!(lengths(&world.sent[before..]), *answer);
+        // It goes on as before: the alert was a warning.
+        world.client_sends(b"up");
+        assert_eq!(world.at_server.len(), 1);
+        assert!(world.client().is_connected());
+    }
+}
+
+#[test]
 fn a_session_ends_before_its_sequence_numbers_do() {
     let mut world = World::connected(1, config());
-    world.clients.get_mut(&Client(1)).unwrap().skip_to((1 << 48) - 66);
+    world.client().write_state().skip_to((1 << 48) - 66);
     world.client_sends(b"last");
     let reason = CloseReason::SequenceNumbersExhausted;
     assert_eq!(world.client_closed().unwrap().1, reason);
@@ -367,90 +236,4 @@ fn a_session_ends_before_its_sequence_numbers_do() {
     let World { clients, provider, .. } = &mut world;
     let client = clients.get_mut(&Client(1)).unwrap();
     assert_eq!(client.send(provider, now, b"x", &mut [0; 64]), Err(SendError::Closed));
-}
-
-#[test]
-fn extended_master_secrets_are_insisted_on_unless_told_otherwise() {
-    // A server that leaves the extension out, as one that does not know it does.
-    for (policy, goes_on) in
-        [(ExtendedMasterSecret::Required, false), (ExtendedMasterSecret::Preferred, true)]
-    {
-        let dtls = Config { extended_master_secret: policy, ..Config::default() };
-        let mut provider = provider(1);
-        let now = Instant::ZERO;
-        let mut client =
-            Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
-        let mut buffer = [0; 2048];
-        let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap().unwrap();
-        assert_eq!(length, 75);
-        let mut flight = std::vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62];
-        flight.extend([2, 0, 0, 38, 0, 0, 0, 0, 0, 0, 0, 38, 0xfe, 0xfd]);
-        flight.extend([6; 32]);
-        flight.extend([0, 0xcc, 0xab, 0]);
-        flight.extend([14, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-        let mut datagram = Datagram::new(&mut flight);
-        assert!(client.handle_record(&mut provider, now, &mut datagram).is_none());
-        let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap().unwrap();
-        if goes_on {
-            assert_eq!((length, client.poll_event()), (98, None));
-        } else {
-            let alert = AlertDescription::HandshakeFailure;
-            let closed = ConnectionEvent::Closed(CloseReason::Protocol(alert));
-            assert_eq!(client.poll_event(), Some(closed));
-            assert_eq!(buffer[13..length], [2, alert.code()]);
-        }
-    }
-}
-
-/// Carries all datagrams from one side to the other.
-fn carry(
-    provider: &mut TestProvider,
-    now: Instant,
-    from: &mut Connection<TestProvider>,
-    to: &mut Connection<TestProvider>,
-) {
-    let mut buffer = [0; 2048];
-    while let Some(length) = from.poll_transmit(provider, now, &mut buffer).unwrap() {
-        let mut datagram = Datagram::new(&mut buffer[..length]);
-        while to.handle_record(provider, now, &mut datagram).is_some() {}
-    }
-}
-
-/// A server's connection with one peer, without a table.
-fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool, bool) {
-    let mut provider: TestProvider = provider(1);
-    let dtls = Config::default();
-    let mut now = Instant::ZERO;
-    let mut server = Connection::server(&dtls, &mut provider).unwrap();
-    let mut client = Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
-    let mut events = Vec::new();
-    loop {
-        carry(&mut provider, now, &mut client, &mut server);
-        carry(&mut provider, now, &mut server, &mut client);
-        while let Some(event) = server.poll_event() {
-            if let ConnectionEvent::PskRequired(_) = event {
-                server.provide_psk(&mut provider, now, key_of_server.clone());
-            }
-            events.push(event);
-        }
-        while client.poll_event().is_some() {}
-        let deadlines = [server.poll_timeout(), client.poll_timeout()];
-        let Some(next) = deadlines.into_iter().flatten().map(|deadline| deadline.at).min() else {
-            return (events, server.is_connected(), client.is_connected());
-        };
-        now = now.max(next);
-        server.handle_timeout(&mut provider, now);
-        client.handle_timeout(&mut provider, now);
-    }
-}
-
-#[test]
-fn a_server_for_one_peer_needs_no_table() {
-    let required = ConnectionEvent::PskRequired(identity());
-    let connected = std::vec![required.clone(), ConnectionEvent::Connected];
-    assert_eq!(answered(Some(key(&KEY))), (connected, true, true));
-    let timeout = CloseReason::HandshakeTimeout { undecryptable: true };
-    let closed = std::vec![required, ConnectionEvent::Closed(timeout)];
-    assert_eq!(answered(None), (closed.clone(), false, false));
-    assert_eq!(answered(Some(key(&[8; 16]))), (closed, false, false));
 }

@@ -1,0 +1,109 @@
+//! Two connections without a table, and without `alloc`.
+
+use std::vec::Vec;
+
+use crate::dtls::*;
+use crate::testing::{TestProvider, provider};
+use crate::time::Instant;
+
+const KEY: [u8; 16] = [7; 16];
+
+fn identity() -> PskIdentity {
+    PskIdentity::new(b"dev1").unwrap()
+}
+
+fn key(bytes: &[u8]) -> PresharedKey {
+    PresharedKey::new(bytes).unwrap()
+}
+
+#[test]
+fn a_connection_and_a_session_are_as_small_as_promised() {
+    assert!(size_of::<Connection<TestProvider>>() <= 1500);
+    assert!(size_of::<Session<TestProvider>>() <= 300);
+}
+
+/// Carries all datagrams from one side to the other.
+fn carry(
+    provider: &mut TestProvider,
+    now: Instant,
+    from: &mut Connection<TestProvider>,
+    to: &mut Connection<TestProvider>,
+) {
+    let mut buffer = [0; 2048];
+    while let Some(length) = from.poll_transmit(provider, now, &mut buffer).unwrap() {
+        let mut datagram = Datagram::new(&mut buffer[..length]);
+        while to.handle_record(provider, now, &mut datagram).is_some() {}
+    }
+}
+
+/// A server's connection with one peer, without a table.
+fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool, bool) {
+    let mut provider: TestProvider = provider(1);
+    let dtls = Config::default();
+    let mut now = Instant::ZERO;
+    let mut server = Connection::server(&dtls, &mut provider).unwrap();
+    let mut client = Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
+    let mut events = Vec::new();
+    loop {
+        carry(&mut provider, now, &mut client, &mut server);
+        carry(&mut provider, now, &mut server, &mut client);
+        while let Some(event) = server.poll_event() {
+            if let ConnectionEvent::PskRequired(_) = event {
+                server.provide_psk(&mut provider, now, key_of_server.clone());
+            }
+            events.push(event);
+        }
+        while client.poll_event().is_some() {}
+        let deadlines = [server.poll_timeout(), client.poll_timeout()];
+        let Some(next) = deadlines.into_iter().flatten().map(|deadline| deadline.at).min() else {
+            return (events, server.is_connected(), client.is_connected());
+        };
+        now = now.max(next);
+        server.handle_timeout(&mut provider, now);
+        client.handle_timeout(&mut provider, now);
+    }
+}
+
+#[test]
+fn a_server_for_one_peer_needs_no_table() {
+    let required = ConnectionEvent::PskRequired(identity());
+    let connected = std::vec![required.clone(), ConnectionEvent::Connected];
+    assert_eq!(answered(Some(key(&KEY))), (connected, true, true));
+    let timeout = CloseReason::HandshakeTimeout { undecryptable: true };
+    let closed = std::vec![required, ConnectionEvent::Closed(timeout)];
+    assert_eq!(answered(None), (closed.clone(), false, false));
+    assert_eq!(answered(Some(key(&[8; 16]))), (closed, false, false));
+}
+
+#[test]
+fn extended_master_secrets_are_insisted_on_unless_told_otherwise() {
+    // A server that leaves the extension out, as one that does not know it does.
+    for (policy, goes_on) in
+        [(ExtendedMasterSecret::Required, false), (ExtendedMasterSecret::Preferred, true)]
+    {
+        let dtls = Config { extended_master_secret: policy, ..Config::default() };
+        let mut provider = provider(1);
+        let now = Instant::ZERO;
+        let mut client =
+            Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
+        let mut buffer = [0; 2048];
+        let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap().unwrap();
+        assert_eq!(length, 75);
+        let mut flight = std::vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 62];
+        flight.extend([2, 0, 0, 38, 0, 0, 0, 0, 0, 0, 0, 38, 0xfe, 0xfd]);
+        flight.extend([6; 32]);
+        flight.extend([0, 0xcc, 0xab, 0]);
+        flight.extend([14, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        let mut datagram = Datagram::new(&mut flight);
+        assert!(client.handle_record(&mut provider, now, &mut datagram).is_none());
+        let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap().unwrap();
+        if goes_on {
+            assert_eq!((length, client.poll_event()), (98, None));
+        } else {
+            let alert = AlertDescription::HandshakeFailure;
+            let closed = ConnectionEvent::Closed(CloseReason::Protocol(alert));
+            assert_eq!(client.poll_event(), Some(closed));
+            assert_eq!(buffer[13..length], [2, alert.code()]);
+        }
+    }
+}
