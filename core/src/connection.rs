@@ -71,7 +71,7 @@ mod tests;
 pub mod transfer;
 
 pub use advertisement::{
-    Advertisement, AdvertisementError, AdvertisementFilter, Continuity, NotFresh, Versions,
+    Advertisement, AdvertisementError, AdvertisementFilter, NotFresh, Versions,
 };
 pub use initiator::{ForwardSecrecy, Initiator, InitiatorParameters, NegotiationError};
 pub use key_schedule::{SessionKey, SessionKeyId};

@@ -48,8 +48,6 @@
 //! # }
 //! ```
 
-use core::time::Duration;
-
 use heapless::{Deque, Vec};
 
 use crate::connection::{NetworkKey, NetworkKeyId};
@@ -63,7 +61,7 @@ use crate::transmission::{
     AnswerError, Answered, Body, CommandState, ErrorCode, Kind, Label, MAX_ITEMS, Message,
     MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Ticket, Value, Verdict,
 };
-use crate::uplink::{Disconnection, Failure, Settings, Uplink, UplinkEvent};
+use crate::uplink::{ANSWER_TIME, Disconnection, Failure, Settings, Uplink, UplinkEvent};
 use crate::wire::BufferTooSmall;
 
 /// Whom a device trusts: a few companies, and a few revocations.
@@ -75,27 +73,30 @@ const INBOX: usize = 2;
 
 /// The length of a request that is kept: a data request with eight textual
 /// labels, or a command with the longest argument.
-const REQUEST: usize = 160;
+const REQUEST: usize = 144;
 
 /// The answers that wait to be sent.
 const OUTBOX: usize = 2;
 
 /// The length of an answer, in bytes: [`Device::respond`] refuses readings that
 /// take more.
-pub const MAX_ANSWER: usize = 256;
+pub const MAX_ANSWER: usize = 192;
 
-/// The length of a request of the device: the longest alert.
-const REQUEST_SIZE: usize = 176;
+/// The alerts, and questions whether the gateway is there, that may be unanswered
+/// at a time.
+const REQUESTS: usize = 3;
+
+/// The length of an alert: with the longest remark about a number, or with the
+/// longest text as its value and a short remark.
+const REQUEST_SIZE: usize = 128;
+
+/// The commands whose status is kept, in case they come again, and the length of
+/// a status with the longest text.
+const RESPONSES: usize = 3;
+const RESPONSE_SIZE: usize = 80;
 
 /// The length of a datagram with such a request.
 const MAX_REQUEST_DATAGRAM: usize = REQUEST_SIZE + RECORD_OVERHEAD;
-
-/// The silence of the gateway after which a device that does not sleep asks
-/// whether it is still there.
-const LIVENESS: Duration = Duration::from_secs(60);
-
-/// How long the gateway may take to answer that, repetitions included.
-const LIVENESS_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What happened to a device.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,6 +153,15 @@ pub enum DeviceEvent<'a> {
     MaySleep,
 }
 
+/// What an awake message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Whether the gateway is still there.
+    Liveness,
+    /// What is waiting for a device that woke.
+    Waiting,
+}
+
 /// A request of the gateway, until the application takes it.
 struct Waiting {
     ticket: Ticket,
@@ -176,37 +186,32 @@ enum Notice {
 pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
     party: Party<P, T>,
     uplink: Uplink<P, A>,
-    requests: Requests<4, REQUEST_SIZE>,
-    responses: Responses<4, 96>,
+    requests: Requests<REQUESTS, REQUEST_SIZE>,
+    responses: Responses<RESPONSES, RESPONSE_SIZE>,
     gateway_incarnation: Option<(PartyId, u32)>,
-    heard: Instant,
-    /// The question whether the gateway is still there, while it is open.
-    probe: Option<MessageId>,
+    /// The awake message that is not answered yet.
+    question: Option<(MessageId, Question)>,
     inbox: Deque<Waiting, INBOX>,
-    /// The request that the application was given last.
-    current: Option<Waiting>,
+    /// Whether the application was given the first of the inbox.
+    given: bool,
     outbox: Deque<Vec<u8, MAX_ANSWER>, OUTBOX>,
-    notices: Deque<Notice, 8>,
-    sleepy: bool,
+    notices: Deque<Notice, 6>,
 }
 
 impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// A device that starts to look for its gateway at `now`.
     pub fn new(party: Party<P, T>, settings: Settings<A>, now: Instant) -> Self {
-        let sleepy = settings.sleepy;
         Self {
             party,
             uplink: Uplink::new(settings, Role::Device, Role::Gateway, now),
             requests: Requests::new(),
             responses: Responses::new(),
             gateway_incarnation: None,
-            heard: now,
-            probe: None,
+            question: None,
             inbox: Deque::new(),
-            current: None,
+            given: false,
             outbox: Deque::new(),
             notices: Deque::new(),
-            sleepy,
         }
     }
 
@@ -255,7 +260,14 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// # Errors
     /// [`Refused`].
     pub fn wake(&mut self, now: Instant) -> Result<MessageId, Refused> {
-        self.requests.send(now, Body::Awake, None, Some(now + LIVENESS_TIMEOUT))
+        let id = match self.question {
+            Some((id, _)) => id,
+            None => self.requests.send(now, Body::Awake, None, Some(now + ANSWER_TIME))?,
+        };
+        self.question = Some((id, Question::Waiting));
+        self.uplink.ask(now);
+        self.follow(now);
+        Ok(id)
     }
 
     /// Answers a data request, with one reading for each label.
@@ -310,8 +322,9 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         if let Some(notice) = self.notices.pop_front() {
             return Some(notice.event());
         }
-        self.current = self.inbox.pop_front();
-        let Waiting { ticket, message } = self.current.as_ref()?;
+        self.forget_given();
+        let Waiting { ticket, message } = self.inbox.front()?;
+        self.given = true;
         let request = *ticket;
         match Message::decode(message).ok()?.body {
             Body::DataRequest { labels, .. } => Some(DeviceEvent::DataRequest { request, labels }),
@@ -319,6 +332,13 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
                 Some(DeviceEvent::Command { request, label, argument })
             }
             _ => None,
+        }
+    }
+
+    /// Forgets the request that the application was given: it has its ticket.
+    fn forget_given(&mut self) {
+        if core::mem::take(&mut self.given) {
+            self.inbox.pop_front();
         }
     }
 
@@ -356,7 +376,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
 
     /// Takes a payload of the live session.
     fn receive(&mut self, now: Instant, payload: &[u8]) {
-        self.heard = now;
+        self.forget_given();
         match Message::decode(payload) {
             Err(Rejected::Dropped(_)) => {}
             Err(Rejected::Answerable { id, code }) => {
@@ -450,9 +470,13 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
                 self.notify(Notice::AlertRefused(message.id, *code));
             }
             (Kind::Alert, _) => self.notify(Notice::AlertDelivered(message.id)),
-            (Kind::Awake, _) if self.probe == Some(message.id) => self.probe = None,
-            (Kind::Awake, Body::Acknowledgement { nothing_waiting: true }) => {
-                self.notify(Notice::MaySleep);
+            (Kind::Awake, body) => {
+                if let Some((_, question)) = self.question.take()
+                    && question == Question::Waiting
+                    && matches!(body, Body::Acknowledgement { nothing_waiting: true })
+                {
+                    self.notify(Notice::MaySleep);
+                }
             }
             _ => {}
         }
@@ -472,7 +496,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
                     self.outbox.clear();
                     self.notify(Notice::Disconnected { gateway, reason });
                 }
-                UplinkEvent::PeerMayHaveRestarted => self.probe(now),
+                UplinkEvent::PeerMayBeGone => self.ask(now),
                 UplinkEvent::Failed(failure) => self.notify(Notice::Failed(failure)),
             }
         }
@@ -486,26 +510,21 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
             // SPEC.md section 10.5: its ids begin anew, and it has forgotten ours.
             self.gateway_incarnation = Some((gateway, incarnation));
             self.responses.reset();
+            self.forget_given();
             self.inbox.clear();
             self.requests.handle_peer_restart(now);
         }
-        self.heard = now;
         self.requests.set_peer_listening(now, true);
     }
 
-    /// Asks whether the gateway is still there.
-    fn probe(&mut self, now: Instant) {
-        if self.probe.is_none() {
-            let expires = Some(now + LIVENESS_TIMEOUT);
-            self.probe = self.requests.send(now, Body::Awake, None, expires).ok();
+    /// Asks whether the gateway is still there. If there is no room for another
+    /// request, the ones that are unanswered ask the same.
+    fn ask(&mut self, now: Instant) {
+        if self.question.is_none() {
+            let expires = Some(now + ANSWER_TIME);
+            let sent = self.requests.send(now, Body::Awake, None, expires);
+            self.question = sent.ok().map(|id| (id, Question::Liveness));
         }
-    }
-
-    /// When the gateway has been silent for too long; a device that sleeps finds
-    /// out when it wakes.
-    fn liveness(&self) -> Option<Instant> {
-        let watches = self.uplink.peer().is_some() && !self.sleepy && self.probe.is_none();
-        watches.then(|| self.heard + LIVENESS)
     }
 }
 
@@ -529,16 +548,9 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Device<P, A, T> {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.uplink.handle_timeout(&mut self.party, now);
-        if self.liveness().is_some_and(|at| now >= at) {
-            self.probe(now);
-        }
         self.requests.handle_timeout(now);
         while let Some(given_up) = self.requests.poll_event() {
-            // A wake that was not answered tells the same as a probe.
-            if given_up.kind == Kind::Awake {
-                self.probe = None;
-                self.uplink.disconnect(&mut self.party, now, Disconnection::Silent);
-            }
+            self.question = self.question.filter(|(id, _)| *id != given_up.id);
         }
         self.follow(now);
     }
@@ -576,13 +588,13 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Device<P, A, T> {
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
-        if !self.outbox.is_empty() || !self.notices.is_empty() || !self.inbox.is_empty() {
+        if !self.outbox.is_empty()
+            || !self.notices.is_empty()
+            || self.inbox.len() > usize::from(self.given)
+        {
             return Some(Deadline::new(Instant::ZERO, Reason::Output));
         }
-        let liveness = self.liveness().map(|at| Deadline::new(at, Reason::Liveness));
-        [liveness, self.requests.poll_timeout()]
-            .into_iter()
-            .fold(self.uplink.poll_timeout(&self.party), Deadline::earlier)
+        Deadline::earlier(self.uplink.poll_timeout(&self.party), self.requests.poll_timeout())
     }
 }
 

@@ -33,7 +33,6 @@ use crate::uplink::{Disconnection, Failure, Uplink};
 use crate::wire::BufferTooSmall;
 
 use advertiser::Advertiser;
-use devices::Liveness;
 pub use settings::{Polling, Settings};
 use upstream::Upstream;
 
@@ -162,9 +161,6 @@ pub struct Gateway<P: Provider, A: Address, T: Trust = GatewayTrust> {
     advertiser: Advertiser,
     polling: Option<Polling>,
     polls: Timers<PartyId>,
-    /// When the cloud was heard last, and whether it is being asked if it is
-    /// still there.
-    liveness: Liveness,
     events: VecDeque<GatewayEvent>,
 }
 
@@ -186,7 +182,6 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             advertiser,
             polling: settings.polling,
             polls: Timers::new(),
-            liveness: Liveness::None,
             events: VecDeque::new(),
             party,
         })
@@ -312,7 +307,7 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Gateway<P, A, T> {
         if let Some(uplink) = &mut self.uplink {
             uplink.handle_timeout(&mut self.party, now);
         }
-        self.watch_cloud(now);
+        self.upstream.handle_timeout(now);
         for device in self.polls.due(now) {
             self.poll_device(now, device);
         }
@@ -357,7 +352,6 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Gateway<P, A, T> {
         [
             polls,
             uplink,
-            self.liveness.deadline(),
             self.upstream.poll_timeout(),
             self.advertiser.poll_timeout(),
             self.downlink.poll_timeout(),

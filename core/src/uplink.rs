@@ -25,8 +25,8 @@ use core::time::Duration;
 use heapless::{Deque, Vec};
 
 use crate::connection::{
-    Advertisement, AdvertisementError, AdvertisementFilter, Continuity, ForwardSecrecy,
-    NetworkKeyId, NotFresh, Versions,
+    Advertisement, AdvertisementError, AdvertisementFilter, ForwardSecrecy, NetworkKeyId, NotFresh,
+    Versions,
 };
 use crate::crypto::Provider;
 use crate::dtls::{self, CloseReason, ConnectionEvent, Datagram, SendError, Session};
@@ -36,7 +36,7 @@ use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
 
-use attempt::{Attempt, Established, Step};
+use attempt::{Attempt, Established, Peer, Step};
 
 pub use attempt::Failure;
 
@@ -131,19 +131,33 @@ pub(crate) enum UplinkEvent {
     Disconnected { peer: PartyId, reason: Disconnection },
     /// An attempt failed. The next one follows by itself.
     Failed(Failure),
-    /// The connected peer's advertisement shows that it may have started anew,
-    /// without this session.
-    PeerMayHaveRestarted,
+    /// The peer has been silent for long, or seems to have started anew. It is to
+    /// be asked for a sign of life; the session ends if there is none in time.
+    PeerMayBeGone,
 }
 
 /// The live session.
 struct Live<P: Provider, A> {
     path: Path<A>,
-    /// The negotiation service that it came from, to be asked for the next key.
-    negotiation: A,
     session: Session<P>,
-    standing: Standing,
+    peer: Peer<A>,
+    liveness: Liveness,
 }
+
+/// Whether the peer is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Liveness {
+    /// It was heard at this instant.
+    Heard(Instant),
+    /// It is being asked since this instant.
+    Asked(Instant),
+}
+
+/// The silence after which a peer is asked for a sign of life.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How long it may take to give one, repetitions included.
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(20);
 
 /// Where a DTLS connection leads: from which local port to which address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,13 +176,13 @@ struct Farewell<A> {
 const FAREWELL: usize = dtls::RECORD_OVERHEAD + 2;
 
 /// The events that wait for [`Uplink::poll_event`]; the oldest gives way.
-const EVENTS: usize = 4;
+const EVENTS: usize = 3;
 
 /// How far a gateway's wall clock may lie from this party's, if both have one.
 const FRESHNESS: Duration = Duration::from_secs(120);
 
 /// The gateways whose last advertisement is remembered.
-const GATEWAYS: usize = 4;
+const GATEWAYS: usize = 2;
 
 /// The way to the party above.
 pub(crate) struct Uplink<P: Provider, A> {
@@ -178,7 +192,7 @@ pub(crate) struct Uplink<P: Provider, A> {
     retry_limit: Duration,
     live: Option<Live<P, A>>,
     /// The close_notify of sessions that are over.
-    farewells: Deque<Farewell<A>, 2>,
+    farewells: Deque<Farewell<A>, 1>,
     pursuit: Pursuit<P, A>,
     /// Attempts that failed since the last session stood.
     failures: u32,
@@ -221,7 +235,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
 
     /// The verified party above, while a session with it stands.
     pub(crate) fn peer(&self) -> Option<&Standing> {
-        self.live.as_ref().map(|live| &live.standing)
+        self.live.as_ref().map(|live| &live.peer.standing)
     }
 
     /// Takes a datagram from the discovery port. The error is why it was not
@@ -238,14 +252,12 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         if !advertisement.versions.intersect(Versions::V1) {
             return Err(Unheeded::Versions);
         }
-        let continuity = self
-            .heard
-            .accept(&advertisement, now, party.clock.at(now))
-            .map_err(Unheeded::NotFresh)?;
+        self.heard.accept(&advertisement, now, party.clock.at(now)).map_err(Unheeded::NotFresh)?;
         if let Some(live) = &self.live {
-            if continuity == Continuity::Restarted && live.standing.party() == advertisement.gateway
+            if live.peer.standing.party() == advertisement.gateway
+                && live.peer.incarnation != advertisement.incarnation
             {
-                self.report(UplinkEvent::PeerMayHaveRestarted);
+                self.ask(now);
             }
             return Ok(());
         }
@@ -271,7 +283,9 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         let path = Path { port, peer: from };
         if let Some(live) = self.live.as_mut().filter(|live| live.path == path) {
             let payload = live.session.handle_record(&mut party.provider, now, datagram);
-            if payload.is_none() {
+            if payload.is_some() {
+                live.liveness = Liveness::Heard(now);
+            } else {
                 self.settle(party, now);
             }
             return payload;
@@ -299,10 +313,20 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         Ok(live.path.transmit(length))
     }
 
+    /// Expects a sign of life of the peer, which is being asked for one.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        if let Some(live) = &mut self.live
+            && let Liveness::Heard(_) = live.liveness
+        {
+            live.liveness = Liveness::Asked(now);
+            self.report(UplinkEvent::PeerMayBeGone);
+        }
+    }
+
     /// Negotiates a new key; the live session stays until the new one stands.
     pub(crate) fn rotate<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
         if let (Some(live), Pursuit::None) = (&self.live, &self.pursuit) {
-            let negotiation = live.negotiation;
+            let negotiation = live.peer.negotiation;
             self.attempt(party, now, negotiation, None);
         }
     }
@@ -315,7 +339,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         reason: Disconnection,
     ) {
         if let Some(live) = self.live.take() {
-            let peer = live.standing.party();
+            let peer = live.peer.standing.party();
             self.bid_farewell(party, now, live.path, live.session);
             self.report(UplinkEvent::Disconnected { peer, reason });
             self.wait(party, now);
@@ -332,7 +356,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     /// whom the party trusts has changed.
     pub(crate) fn check_trust<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
         if let (Some(live), Some(time)) = (&self.live, party.clock.at(now))
-            && let Err(refusal) = party.trust.check(&live.standing, time)
+            && let Err(refusal) = party.trust.check(&live.peer.standing, time)
         {
             self.disconnect(party, now, Disconnection::Untrusted(refusal));
         }
@@ -347,12 +371,20 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         if self.trust_ends(party).is_some_and(|at| now >= at) {
             self.check_trust(party, now);
         }
+        if let Some(live) = &self.live
+            && self.liveness_ends().is_some_and(|at| now >= at)
+        {
+            match live.liveness {
+                Liveness::Heard(_) => self.ask(now),
+                Liveness::Asked(_) => self.disconnect(party, now, Disconnection::Silent),
+            }
+        }
         match &self.pursuit {
             Pursuit::Waiting(at) if now >= *at => {
                 if let Search::At(negotiation) = self.search {
                     self.attempt(party, now, negotiation, None);
                 } else if let Some(live) = &self.live {
-                    let negotiation = live.negotiation;
+                    let negotiation = live.peer.negotiation;
                     self.attempt(party, now, negotiation, None);
                 }
             }
@@ -406,7 +438,8 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         };
         let session = self.live.as_ref().and_then(|live| live.session.poll_timeout());
         let trust = self.trust_ends(party).map(|at| Deadline::new(at, Reason::TrustEnds));
-        Deadline::earlier(Deadline::earlier(pursuit, session), trust)
+        let liveness = self.liveness_ends().map(|at| Deadline::new(at, Reason::Liveness));
+        [session, trust, liveness].into_iter().fold(pursuit, Deadline::earlier)
     }
 
     /// The next event.
@@ -415,7 +448,17 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     }
 
     fn trust_ends<T: Trust>(&self, party: &Party<P, T>) -> Option<Instant> {
-        party.clock.instant_of(self.live.as_ref()?.standing.valid_until())
+        party.clock.instant_of(self.live.as_ref()?.peer.standing.valid_until())
+    }
+
+    /// When the peer is to be asked for a sign of life, or is taken to be gone. A
+    /// party that sleeps asks only when it wakes.
+    fn liveness_ends(&self) -> Option<Instant> {
+        match self.live.as_ref()?.liveness {
+            Liveness::Heard(_) if self.terms.sleepy => None,
+            Liveness::Heard(at) => Some(at + SILENCE),
+            Liveness::Asked(at) => Some(at + ANSWER_TIME),
+        }
     }
 
     fn attempt<T: Trust>(
@@ -468,15 +511,14 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         now: Instant,
         established: Established<P, A>,
     ) {
-        let Established { path, negotiation, session, negotiated } = established;
-        let standing = negotiated.peer.standing().clone();
+        let Established { path, session, peer } = established;
         self.failures = 0;
         self.report(UplinkEvent::Connected {
-            peer: standing.party(),
-            incarnation: negotiated.peer_incarnation,
+            peer: peer.standing.party(),
+            incarnation: peer.incarnation,
             replaced: self.live.is_some(),
         });
-        let live = Live { path, negotiation, session, standing };
+        let live = Live { path, session, peer, liveness: Liveness::Heard(now) };
         if let Some(old) = self.live.replace(live) {
             self.bid_farewell(party, now, old.path, old.session);
         }
@@ -488,7 +530,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     fn settle<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
         let Some(live) = &mut self.live else { return };
         if let Some(ConnectionEvent::Closed(reason)) = live.session.poll_event() {
-            let peer = live.standing.party();
+            let peer = live.peer.standing.party();
             self.live = None;
             let reason = Disconnection::Session(reason);
             self.report(UplinkEvent::Disconnected { peer, reason });

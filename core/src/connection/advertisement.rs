@@ -12,7 +12,7 @@ use crate::identity::PartyId;
 use crate::time::UnixTime;
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
-pub use filter::{AdvertisementFilter, Continuity, NotFresh};
+pub use filter::{AdvertisementFilter, NotFresh};
 
 const VERSION: u8 = 1;
 
@@ -58,6 +58,11 @@ pub struct Advertisement {
     /// Grows with every advertisement. A gateway that has no clock must not
     /// begin anew when it restarts.
     pub sequence: u32,
+    /// The number that the gateway drew when it started. If it isn't that of the
+    /// session's negotiation, the gateway seems to have started anew, and to have
+    /// forgotten the session; to be asked in the session itself, since everybody
+    /// who has the network key can make it seem so.
+    pub incarnation: u32,
 }
 
 /// Why an advertisement was refused.
@@ -99,7 +104,7 @@ struct Sealed {
 
 impl Advertisement {
     /// The greatest length of a sealed advertisement, in bytes.
-    pub const MAX_LEN: usize = 66;
+    pub const MAX_LEN: usize = 71;
 
     /// Authenticates the advertisement with `key` and encodes it into `buffer`;
     /// returns the length.
@@ -162,7 +167,7 @@ impl Content {
         encoder.u8(VERSION)?.encode(self.key)?.encode(advertisement.gateway)?;
         encoder.u16(advertisement.negotiation_port)?.u16(advertisement.transmission_port)?;
         encoder.u32(advertisement.versions.0)?.encode(advertisement.time.unwrap_or_default())?;
-        encoder.u32(advertisement.sequence)?.ok()
+        encoder.u32(advertisement.sequence)?.u32(advertisement.incarnation)?.ok()
     }
 }
 
@@ -172,7 +177,7 @@ impl<C> Encode<C> for Content {
         encoder: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), encode::Error<W::Error>> {
-        self.items(encoder.array(8)?)
+        self.items(encoder.array(9)?)
     }
 }
 
@@ -182,14 +187,14 @@ impl<C> Encode<C> for Sealed {
         encoder: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), encode::Error<W::Error>> {
-        self.content.items(encoder.array(9)?)?;
+        self.content.items(encoder.array(10)?)?;
         encoder.bytes(&self.mac)?.ok()
     }
 }
 
 impl<'b, C> Decode<'b, C> for Sealed {
     fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        cbor::versioned_array(decoder, 9, VERSION)?;
+        cbor::versioned_array(decoder, 10, VERSION)?;
         Ok(Self {
             content: Content {
                 key: decoder.decode()?,
@@ -200,6 +205,7 @@ impl<'b, C> Decode<'b, C> for Sealed {
                     versions: Versions(decoder.u32()?),
                     time: Some(decoder.decode()?).filter(|time| *time != UnixTime::default()),
                     sequence: decoder.u32()?,
+                    incarnation: decoder.u32()?,
                 },
             },
             mac: cbor::bytes(decoder)?,
@@ -221,6 +227,7 @@ mod tests {
             versions: Versions::V1,
             time: Some(UnixTime::from_secs(1_800_000_000)),
             sequence: 100,
+            incarnation: 0x0102_0304,
         }
     }
 
@@ -245,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_opened_is_what_was_sealed() {
         let (provider, bytes) = (provider(1), sealed());
-        assert_eq!(bytes.len(), 55);
+        assert_eq!(bytes.len(), 60);
         for ring in [ring(&[1]), ring(&[1, 2])] {
             let opened = Advertisement::open(&provider, &ring, &bytes);
             assert_eq!(opened, Ok((advertisement(), key(1).id())));
@@ -266,6 +273,7 @@ mod tests {
             versions: Versions(u32::MAX),
             time: Some(UnixTime::from_secs(u64::MAX)),
             sequence: u32::MAX,
+            incarnation: u32::MAX,
         };
         let length = greatest.seal(&provider(1), &key(1), &mut [0; Advertisement::MAX_LEN]);
         assert_eq!(length, Ok(Advertisement::MAX_LEN));

@@ -193,7 +193,10 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         match known.responses.receive(now, message.id, kind) {
             Verdict::New(ticket) if kind == Kind::Awake => {
                 known.requests.restart(now);
-                known.awake = Some(ticket);
+                if let Some(former) = known.awake.replace(ticket) {
+                    let body = Body::Acknowledgement { nothing_waiting: false };
+                    self.answer(peer, former, body);
+                }
                 self.let_sleep(peer);
             }
             Verdict::New(ticket) => {

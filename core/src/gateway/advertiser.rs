@@ -73,6 +73,7 @@ impl Advertiser {
             versions: Versions::V1,
             time: party.clock.at(now),
             sequence: self.sequence,
+            incarnation: party.incarnation,
         };
         let length = advertisement.seal(&party.provider, key, buffer)?;
         self.sealed = Some(index.saturating_add(1));

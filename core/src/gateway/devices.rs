@@ -9,7 +9,7 @@ use crate::crypto::Provider;
 use crate::downlink::{DownlinkEvent, Object, RequestError};
 use crate::endpoint::Address;
 use crate::identity::{Name, PartyId, Revocation, Rights, Trust};
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::Instant;
 use crate::transmission::{
     Body, CommandState, ErrorCode, GivenUp, Kind, Label, MAX_ITEMS, Message, MessageId, OwnedLabel,
     OwnedReading, PresenceState, Refused, Rejected, Ticket, Value,
@@ -22,33 +22,6 @@ use super::{Gateway, GatewayEvent};
 /// How long a device has to answer a request of its gateway's or of the cloud's,
 /// if the request doesn't say.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// The silence of the cloud after which it is asked whether it is still there.
-const LIVENESS: Duration = Duration::from_secs(60);
-
-/// How long the cloud may take to answer that, repetitions included.
-const LIVENESS_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// Whether the cloud is still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Liveness {
-    /// There is no session.
-    None,
-    /// It was heard at this instant.
-    Heard(Instant),
-    /// It is being asked.
-    Asked,
-}
-
-impl Liveness {
-    /// When the cloud is to be asked.
-    pub(super) fn deadline(self) -> Option<Deadline> {
-        match self {
-            Self::Heard(at) => Some(Deadline::new(at + LIVENESS, Reason::Liveness)),
-            Self::None | Self::Asked => None,
-        }
-    }
-}
 
 impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Asks a device for readings, apart from the schedule; no labels ask for
@@ -94,27 +67,6 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         let _ = self.downlink.request(now, device, body, None, Some(next));
     }
 
-    /// Asks whether the cloud is still there when it has been silent for long,
-    /// and gives the session up if there is no answer.
-    pub(super) fn watch_cloud(&mut self, now: Instant) {
-        if !self.upstream.handle_timeout(now)
-            && let Some(uplink) = &mut self.uplink
-        {
-            uplink.disconnect(&mut self.party, now, Disconnection::Silent);
-        }
-        if self.liveness.deadline().is_some_and(|deadline| now >= deadline.at) {
-            self.ask_cloud(now);
-        }
-    }
-
-    fn ask_cloud(&mut self, now: Instant) {
-        if matches!(self.liveness, Liveness::Heard(_)) {
-            let asked = self.upstream.probe(now, now + LIVENESS_TIMEOUT);
-            // Without room for the question, the unanswered requests ask it.
-            self.liveness = if asked { Liveness::Asked } else { Liveness::Heard(now) };
-        }
-    }
-
     /// Follows the events of the uplink.
     pub(super) fn follow_uplink(&mut self, now: Instant) {
         while let Some(event) = self.uplink.as_mut().and_then(|uplink| uplink.poll_event()) {
@@ -123,19 +75,17 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
                     self.report(GatewayEvent::CloudNegotiated { cloud });
                 }
                 UplinkEvent::Connected { peer: cloud, incarnation, replaced } => {
-                    self.liveness = Liveness::Heard(now);
                     if self.upstream.connect(now, cloud, incarnation) || !replaced {
                         self.tell_presence();
                     }
                     self.report(GatewayEvent::CloudConnected { cloud, replaced });
                 }
                 UplinkEvent::Disconnected { peer: cloud, reason } => {
-                    self.liveness = Liveness::None;
                     self.upstream.disconnect(now);
                     self.report(GatewayEvent::CloudDisconnected { cloud, reason });
                 }
                 UplinkEvent::Failed(failure) => self.report(GatewayEvent::CloudFailed(failure)),
-                UplinkEvent::PeerMayHaveRestarted => self.ask_cloud(now),
+                UplinkEvent::PeerMayBeGone => self.upstream.ask(now),
             }
         }
     }
@@ -150,7 +100,6 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
 
     /// Takes a payload of the session with the cloud.
     pub(super) fn receive_from_cloud(&mut self, now: Instant, payload: &[u8]) {
-        self.liveness = Liveness::Heard(now);
         match Message::decode(payload) {
             Err(Rejected::Dropped(_)) => {}
             Err(Rejected::Answerable { id, code }) => self.upstream.push_message(id, error(code)),

@@ -15,6 +15,7 @@ use crate::transmission::{
     Body, Kind, Message, MessageId, OwnedReading, PresenceState, Refused, Requests, Responses,
     Severity, Ticket, Verdict,
 };
+use crate::uplink::ANSWER_TIME;
 
 /// The length of a request to the cloud: the longest report with a subject.
 const REQUEST_SIZE: usize = 832;
@@ -142,9 +143,10 @@ impl Upstream {
         }
     }
 
-    /// Asks whether the cloud is still there.
-    pub(super) fn probe(&mut self, now: Instant, expires: Instant) -> bool {
-        self.requests.send(now, Body::Awake, None, Some(expires)).is_ok()
+    /// Asks whether the cloud is still there. If there is no room for another
+    /// request, the ones that are unanswered ask the same.
+    pub(super) fn ask(&mut self, now: Instant) {
+        let _ = self.requests.send(now, Body::Awake, None, Some(now + ANSWER_TIME));
     }
 
     /// Takes an answer of the cloud's.
@@ -211,15 +213,10 @@ impl Upstream {
         }
     }
 
-    /// Gives up what has expired; `false` if that shows that the cloud is gone.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> bool {
+    /// Gives up what has expired: only questions whether the cloud is there.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
         self.requests.handle_timeout(now);
-        let mut is_there = true;
-        while let Some(given_up) = self.requests.poll_event() {
-            // Only the question whether it is there has a deadline.
-            is_there &= given_up.kind != Kind::Awake;
-        }
-        is_there
+        while self.requests.poll_event().is_some() {}
     }
 
     /// The next message to send; `None` if there is none.

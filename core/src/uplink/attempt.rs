@@ -14,7 +14,7 @@ use crate::dtls::{
     Session,
 };
 use crate::endpoint::Address;
-use crate::identity::{PartyId, Trust};
+use crate::identity::{PartyId, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
@@ -94,17 +94,24 @@ pub(super) struct Requesting<P: Provider, A> {
 /// The handshake with the transmission service, under the session key.
 pub(super) struct Connecting<P: Provider, A> {
     path: Path<A>,
-    negotiation: A,
     connection: Connection<P>,
-    negotiated: Negotiated,
+    peer: Peer<A>,
 }
 
 /// An attempt that led to a session.
 pub(super) struct Established<P: Provider, A> {
     pub(super) path: Path<A>,
-    pub(super) negotiation: A,
     pub(super) session: Session<P>,
-    pub(super) negotiated: Negotiated,
+    pub(super) peer: Peer<A>,
+}
+
+/// What is to be remembered of the party that a key was negotiated with.
+#[derive(Clone, Debug)]
+pub(super) struct Peer<A> {
+    /// Its negotiation service, to be asked for the next key.
+    pub(super) negotiation: A,
+    pub(super) standing: Standing,
+    pub(super) incarnation: u32,
 }
 
 /// An attempt after a step.
@@ -153,7 +160,7 @@ impl<P: Provider, A: Address> Attempt<P, A> {
     pub(super) fn peer(&self) -> Option<PartyId> {
         match self {
             Self::Reaching(_) | Self::Requesting(_) => None,
-            Self::Connecting(state) => Some(state.negotiated.peer.id()),
+            Self::Connecting(state) => Some(state.peer.standing.party()),
         }
     }
 
@@ -309,8 +316,12 @@ impl<P: Provider, A: Address> Requesting<P, A> {
                     peer: self.path.peer.with_port(negotiated.transmission_port),
                     ..self.path
                 };
-                let negotiation = self.path.peer;
-                let state = Connecting { path, negotiation, connection, negotiated };
+                let peer = Peer {
+                    negotiation: self.path.peer,
+                    standing: negotiated.peer.standing().clone(),
+                    incarnation: negotiated.peer_incarnation,
+                };
+                let state = Connecting { path, connection, peer };
                 Step::Negotiated(self.path, self.session, Attempt::Connecting(state))
             }
         }
@@ -391,12 +402,9 @@ impl<P: Provider, A: Address> Connecting<P, A> {
         match self.connection.poll_event() {
             Some(ConnectionEvent::Closed(reason)) => Step::Fails(Failure::Transmission(reason)),
             Some(ConnectionEvent::Connected) => match self.connection.into_session() {
-                Ok(session) => Step::Stands(Established {
-                    path: self.path,
-                    negotiation: self.negotiation,
-                    session,
-                    negotiated: self.negotiated,
-                }),
+                Ok(session) => {
+                    Step::Stands(Established { path: self.path, session, peer: self.peer })
+                }
                 Err(connection) => Step::Goes(Attempt::Connecting(Self { connection, ..self })),
             },
             _ => Step::Goes(Attempt::Connecting(self)),
