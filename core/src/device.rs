@@ -80,7 +80,7 @@ const OUTBOX: usize = 2;
 
 /// The length of an answer, in bytes: [`Device::respond`] refuses readings that
 /// take more.
-pub const MAX_ANSWER: usize = 192;
+pub const MAX_ANSWER: usize = 176;
 
 /// The alerts, and questions whether the gateway is there, that may be unanswered
 /// at a time.
@@ -195,7 +195,7 @@ pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
     /// Whether the application was given the first of the inbox.
     given: bool,
     outbox: Deque<Vec<u8, MAX_ANSWER>, OUTBOX>,
-    notices: Deque<Notice, 6>,
+    notices: Deque<Notice, 5>,
 }
 
 impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {

@@ -11,7 +11,7 @@ use super::message::Kind;
 use crate::wire::{BufferTooSmall, DecodeError, FragmentError, Reassembly, cbor};
 
 /// The greatest length of a message, in bytes.
-pub const MAX_MESSAGE: usize = 1_024;
+pub const MAX_MESSAGE: usize = 768;
 
 /// What a segment adds to the part of the message that it carries, in bytes, at
 /// the most.
@@ -32,7 +32,7 @@ pub enum SendError {
 impl core::fmt::Display for SendError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::MessageTooLong => "the message is longer than 1024 bytes",
+            Self::MessageTooLong => "the message is longer than 768 bytes",
             Self::PayloadTooSmall => "the payload is too small for a segment",
         })
     }

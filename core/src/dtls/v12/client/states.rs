@@ -33,7 +33,7 @@ const MAX_RETRIES: u16 = 16;
 const MAX_SERVER_MESSAGE: usize = 136;
 
 /// The server's flight: `ServerHello`, `ServerKeyExchange`, `ServerHelloDone`.
-type ServerMessages = Inbox<MAX_SERVER_MESSAGE, 3>;
+type ServerMessages = Inbox<MAX_SERVER_MESSAGE, 2>;
 type HelloFlight = Flight<{ HEADER_LENGTH + MAX_CLIENT_HELLO }>;
 type KeyExchangeFlight = FinishedFlight<{ HEADER_LENGTH + MAX_CLIENT_KEY_EXCHANGE }>;
 
