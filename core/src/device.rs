@@ -5,47 +5,47 @@
 //! `alloc`. Its loop, in any environment:
 //!
 //! ```
-//! # use iot_crypto::device::{Device, DeviceEvent};
-//! # use iot_crypto::endpoint::Endpoint;
-//! # use iot_crypto::crypto::Provider;
-//! # use iot_crypto::identity::Trust;
-//! # use iot_crypto::transmission::{CommandState, Label, Reading, Value};
-//! # use iot_crypto::time::Instant;
-//! # use core::net::SocketAddr;
-//! # fn now() -> Instant { Instant::ZERO }
-//! # fn celsius() -> f64 { 21.5 }
-//! # fn send(_: &[u8]) {}
-//! # fn wait<P, T>(_: &Device<P, SocketAddr, T>) -> Option<(SocketAddr, &'static mut [u8])>
-//! # where P: Provider, T: Trust { None }
-//! # fn turn<P: Provider, T: Trust>(device: &mut Device<P, SocketAddr, T>, buffer: &mut [u8])
-//! # -> Result<(), iot_crypto::wire::BufferTooSmall> {
-//! # use iot_crypto::endpoint::LocalPort;
-//! // 1. Send what is ready.
-//! while let Some(sent) = device.poll_transmit(now(), buffer)? {
-//!     send(&buffer[..sent.length]);
-//! }
-//! // 2. Serve what happened.
-//! while let Some(event) = device.poll_event() {
-//!     match event {
-//!         DeviceEvent::DataRequest { request, .. } => {
-//!             let reading = Reading::new(Label::parse("temperature"), Value::Float(celsius()));
-//!             let _ = device.respond(request, &[reading]);
-//!         }
-//!         DeviceEvent::Command { request, .. } => {
-//!             let _ = device.report(request, CommandState::Done, None);
-//!         }
-//!         _ => {}
+//! use iot_crypto::crypto::Provider;
+//! use iot_crypto::device::{Device, DeviceEvent};
+//! use iot_crypto::endpoint::{Address, Destination, Endpoint as _, LocalPort};
+//! use iot_crypto::identity::Trust;
+//! use iot_crypto::time::{Deadline, Instant};
+//! use iot_crypto::transmission::{CommandState, Label, Reading, Value};
+//! use iot_crypto::wire::BufferTooSmall;
+//!
+//! const TEMPERATURE: Label<'static> = Label::Number(1);
+//!
+//! /// One turn of the loop. `wait` sleeps until a datagram comes in, or until the
+//! /// deadline has come.
+//! fn turn<'a, P: Provider, A: Address, T: Trust>(
+//!     device: &mut Device<P, A, T>,
+//!     now: impl Fn() -> Instant,
+//!     mut send: impl FnMut(LocalPort, Destination<A>, &[u8]),
+//!     celsius: impl Fn() -> f64,
+//!     wait: impl FnOnce(Option<Deadline>) -> Option<(LocalPort, A, &'a mut [u8])>,
+//! ) -> Result<(), BufferTooSmall> {
+//!     let mut buffer = [0; 1200];
+//!     while let Some(sent) = device.poll_transmit(now(), &mut buffer)? {
+//!         send(sent.from, sent.to, buffer.get(..sent.length).unwrap_or_default());
 //!     }
-//! }
-//! // 3. Sleep until a datagram comes in or the deadline has come.
-//! match wait(device) {
-//!     Some((from, bytes)) => {
-//!         device.handle_datagram(now(), LocalPort::FirstClient, from, bytes);
+//!     while let Some(event) = device.poll_event() {
+//!         match event {
+//!             DeviceEvent::DataRequest { request, .. } => {
+//!                 let reading = Reading::new(TEMPERATURE, Value::Float(celsius()));
+//!                 let _ = device.respond(request, &[reading]);
+//!             }
+//!             DeviceEvent::Command { request, .. } => {
+//!                 let _ = device.report(request, CommandState::Done, None);
+//!             }
+//!             _ => {}
+//!         }
 //!     }
-//!     None => device.handle_timeout(now()),
+//!     match wait(device.poll_timeout()) {
+//!         Some((port, from, datagram)) => device.handle_datagram(now(), port, from, datagram),
+//!         None => device.handle_timeout(now()),
+//!     }
+//!     Ok(())
 //! }
-//! # Ok(())
-//! # }
 //! ```
 
 use heapless::{Deque, Vec};
@@ -127,7 +127,7 @@ pub enum DeviceEvent<'a> {
         /// What to answer to.
         request: Ticket,
         /// What is asked for; nothing asks for everything that there is.
-        labels: Vec<Label<'a>, MAX_ITEMS>,
+        labels: Labels<'a>,
     },
     /// The gateway commands; to be answered by [`Device::report`]. It arrives
     /// once, however often it was sent.
@@ -151,6 +151,32 @@ pub enum DeviceEvent<'a> {
     /// Nothing is waiting for the device at the gateway: a sleepy device may
     /// sleep until its deadline or its next alert.
     MaySleep,
+}
+
+/// The labels of a data request, at most [`MAX_ITEMS`]. They can be copied, and
+/// need no destructor, so that the device can be used while they are read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Labels<'a> {
+    labels: [Label<'a>; MAX_ITEMS],
+    count: usize,
+}
+
+impl<'a> Labels<'a> {
+    fn new(labels: &[Label<'a>]) -> Self {
+        let mut array = [Label::Number(0); MAX_ITEMS];
+        for (place, label) in array.iter_mut().zip(labels) {
+            *place = *label;
+        }
+        Self { labels: array, count: labels.len().min(MAX_ITEMS) }
+    }
+}
+
+impl<'a> core::ops::Deref for Labels<'a> {
+    type Target = [Label<'a>];
+
+    fn deref(&self) -> &[Label<'a>] {
+        self.labels.get(..self.count).unwrap_or_default()
+    }
 }
 
 /// What an awake message is for.
@@ -327,7 +353,9 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         self.given = true;
         let request = *ticket;
         match Message::decode(message).ok()?.body {
-            Body::DataRequest { labels, .. } => Some(DeviceEvent::DataRequest { request, labels }),
+            Body::DataRequest { labels, .. } => {
+                Some(DeviceEvent::DataRequest { request, labels: Labels::new(&labels) })
+            }
             Body::Command { label, argument, .. } => {
                 Some(DeviceEvent::Command { request, label, argument })
             }

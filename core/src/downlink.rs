@@ -198,8 +198,8 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         below: Role,
         provider: &mut P,
     ) -> Result<Self, EntropyError> {
-        let negotiation = Server::new(settings.server.clone(), provider)?;
-        let transmission = Server::new(settings.server.clone(), provider)?;
+        let negotiation = Server::new(settings.server, provider)?;
+        let transmission = Server::new(settings.server, provider)?;
         Ok(Self {
             settings,
             below,

@@ -201,6 +201,7 @@ pub(crate) struct Uplink<P: Provider, A> {
 }
 
 /// What is being done to get a session, or the next one.
+#[expect(clippy::large_enum_variant, reason = "a device has no heap to put an attempt on")]
 enum Pursuit<P: Provider, A> {
     /// Nothing: all is well, or the uplink is closed.
     None,

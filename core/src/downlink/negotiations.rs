@@ -43,7 +43,7 @@ struct Answer {
 
 /// What came of a request.
 pub(super) enum Decision {
-    Accepted(Negotiated),
+    Accepted(Box<Negotiated>),
     /// The party named itself so in the request, if that could be read.
     Refused(Option<(PartyId, Name)>, NegotiationRefusal),
 }
@@ -154,7 +154,7 @@ fn decide<P: Provider, T: Trust>(
     match response {
         Ok((negotiated, length)) => {
             message.truncate(length);
-            Some((Decision::Accepted(negotiated), message))
+            Some((Decision::Accepted(Box::new(negotiated)), message))
         }
         Err(RespondError::Refused(refusal)) => {
             let length = refuse(&party.provider, request, refusal, &mut message).ok()?;

@@ -37,7 +37,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             Some(Decision::Accepted(negotiated)) => {
                 let peer = negotiated.peer.id();
                 let expires = now + self.settings.key_lifetime;
-                self.keys.add(negotiated, expires, self.settings.max_peers);
+                self.keys.add(*negotiated, expires, self.settings.max_peers);
                 self.events.push_back(DownlinkEvent::Negotiated { peer });
             }
             Some(Decision::Refused(who, refusal)) => {

@@ -47,7 +47,6 @@ pub struct Message<'a> {
 
 /// What a message says: a request, or an answer to one.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to put a list on")]
 pub enum Body<'a> {
     /// Request: what do these measure?
     DataRequest {

@@ -354,33 +354,22 @@ impl World {
 
 /// The application of a device: measures 21.5 °C, and does what it is told.
 fn serve(device: &mut Device<Provider, Place>, answers: bool) -> Option<Event> {
-    enum Todo {
-        Respond(iot_crypto::transmission::Ticket, usize),
-        Report(iot_crypto::transmission::Ticket),
-    }
-    let (text, todo) = match device.poll_event()? {
+    Some(match device.poll_event()? {
         DeviceEvent::DataRequest { request, labels } => {
-            ("data request".to_owned(), Some(Todo::Respond(request, labels.len().max(1))))
+            let reading = Reading::new(Label::Number(1), Value::Float(21.5));
+            let count = labels.len().max(1);
+            device.respond(request, &vec![reading; count]).unwrap();
+            Event::Device("data request".to_owned())
         }
         DeviceEvent::Command { request, label, argument } => {
-            (format!("{label} {argument}"), Some(Todo::Report(request)))
-        }
-        event => (format!("{event:?}"), None),
-    };
-    match todo {
-        Some(Todo::Respond(request, count)) => {
-            let reading = Reading::new(Label::Number(1), Value::Float(21.5));
-            device.respond(request, &vec![reading; count]).unwrap();
-        }
-        Some(Todo::Report(request)) => {
+            let text = format!("{label} {argument}");
             if answers {
                 device.report(request, CommandState::Done, Some(Value::Bool(true))).unwrap();
             }
-            return Some(Event::Executed(text));
+            Event::Executed(text)
         }
-        None => {}
-    }
-    Some(Event::Device(text))
+        event => Event::Device(format!("{event:?}")),
+    })
 }
 
 /// The parties of a small network.
