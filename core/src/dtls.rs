@@ -45,7 +45,8 @@
 //! The version is DTLS 1.2 (RFC 6347), with one suite,
 //! TLS_PSK_WITH_CHACHA20_POLY1305_SHA256 (RFC 4279, RFC 7905), the extended
 //! master secret (RFC 7627) and the renegotiation indication (RFC 5746); there
-//! is no renegotiation and no resumption.
+//! is no renegotiation and no resumption. `conformance/SPEC.md` section 11 says what
+//! of these documents is used, and how.
 //!
 //! What is forged, damaged, repeated or misplaced is dropped and counted
 //! ([`Drops`]), and changes nothing else. An alert that is not authentic never
