@@ -11,7 +11,7 @@ use std::time::Duration;
 use getrandom::SysRng;
 use iot_crypto::crypto::{EntropyError, RustCrypto};
 use iot_crypto::dtls::{
-    Config, Connection, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Server,
+    Client, Config, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Server,
     ServerConfig, ServerEvent, SessionId,
 };
 use iot_crypto::time::{Deadline, Instant};
@@ -103,7 +103,7 @@ pub struct UdpClient {
     port: Port,
     server: SocketAddr,
     provider: HostProvider,
-    connection: Connection<HostProvider>,
+    connection: Client<HostProvider>,
     /// Payloads received and not taken yet.
     pub received: VecDeque<Vec<u8>>,
     /// Events not taken yet.
@@ -123,7 +123,7 @@ impl UdpClient {
     ) -> Result<Self, DriverError> {
         let port = Port::bind()?;
         let mut provider = RustCrypto::new(SysRng);
-        let connection = Connection::client(config, &mut provider, port.now(), identity, key)?;
+        let connection = Client::new(config, &mut provider, port.now(), identity, key)?;
         let (received, events) = (VecDeque::new(), VecDeque::new());
         Ok(Self { port, server, provider, connection, received, events })
     }

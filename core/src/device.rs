@@ -535,7 +535,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         if self.gateway_incarnation == Some((gateway, incarnation)) {
             self.requests.restart(now);
         } else {
-            // SPEC.md section 10.5: its ids begin anew, and it has forgotten ours.
+            // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
             self.gateway_incarnation = Some((gateway, incarnation));
             self.responses.reset();
             self.forget_given();

@@ -2,8 +2,9 @@
 //!
 //! | type | what it is |
 //! |---|---|
-//! | [`Connection`] | one connection with one peer, on either side; no `alloc` |
-//! | [`Session`] | what is left of it when the handshake is over: small and lasting |
+//! | [`Client`] | a client's connection with one server; no `alloc` |
+//! | [`SingleServer`] | a server's connection with one client; no `alloc` |
+//! | [`Session`] | what is left of either when the handshake is over: small and lasting |
 //! | `Server` | many clients on one port (feature `alloc`) |
 //!
 //! All are driven alike. A received datagram is wrapped in a [`Datagram`] and
@@ -13,27 +14,27 @@
 //!
 //! ```no_run
 //! # use std::{io, net::UdpSocket, time::Duration};
-//! # use iot_crypto::{crypto::Provider, dtls::{Connection, Datagram}, time::Instant};
+//! # use iot_crypto::{crypto::Provider, dtls::{Client, Datagram}, time::Instant};
 //! fn run<P: Provider>(
-//!     mut connection: Connection<P>,
+//!     mut client: Client<P>,
 //!     provider: &mut P,
 //!     socket: &UdpSocket,
 //!     now: impl Fn() -> Instant,
 //! ) -> io::Result<()> {
 //!     let mut buffer = [0; 2048];
 //!     loop {
-//!         connection.handle_timeout(provider, now());
-//!         while let Some(event) = connection.poll_event() {
+//!         client.handle_timeout(provider, now());
+//!         while let Some(event) = client.poll_event() {
 //!             println!("{event:?}");
 //!         }
-//!         while let Ok(Some(length)) = connection.poll_transmit(provider, now(), &mut buffer) {
+//!         while let Ok(Some(length)) = client.poll_transmit(provider, now(), &mut buffer) {
 //!             socket.send(&buffer[..length])?;
 //!         }
-//!         let wait = connection.poll_timeout().map(|deadline| deadline.at.since(now()));
+//!         let wait = client.poll_timeout().map(|deadline| deadline.at.since(now()));
 //!         socket.set_read_timeout(wait.map(|wait| wait.max(Duration::from_millis(1))))?;
 //!         if let Ok(length) = socket.recv(&mut buffer) {
 //!             let mut datagram = Datagram::new(&mut buffer[..length]);
-//!             while let Some(payload) = connection.handle_record(provider, now(), &mut datagram) {
+//!             while let Some(payload) = client.handle_record(provider, now(), &mut datagram) {
 //!                 println!("{payload:?}");
 //!             }
 //!         }
@@ -44,7 +45,8 @@
 //! The version is DTLS 1.2 (RFC 6347), with one suite,
 //! TLS_PSK_WITH_CHACHA20_POLY1305_SHA256 (RFC 4279, RFC 7905), the extended
 //! master secret (RFC 7627) and the renegotiation indication (RFC 5746); there
-//! is no renegotiation and no resumption.
+//! is no renegotiation and no resumption. `conformance/SPEC.md` section 11 says what
+//! of these documents is used, and how.
 //!
 //! What is forged, damaged, repeated or misplaced is dropped and counted
 //! ([`Drops`]), and changes nothing else. An alert that is not authentic never
@@ -59,6 +61,7 @@ mod config;
 mod connection;
 mod datagram;
 mod drops;
+mod handshake;
 #[cfg(feature = "alloc")]
 mod server;
 mod session;
@@ -67,7 +70,7 @@ mod v12;
 pub use alert::AlertDescription;
 pub use close::{CloseReason, ConnectionEvent, SendError};
 pub use config::{Config, ExtendedMasterSecret, PresharedKey, PskIdentity};
-pub use connection::Connection;
+pub use connection::{Client, Connection, SingleServer};
 pub use datagram::Datagram;
 pub use drops::{DropReason, Drops};
 #[cfg(feature = "alloc")]

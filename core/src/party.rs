@@ -19,7 +19,7 @@ pub struct Party<P, T> {
 
 impl<P: Provider, T> Party<P, T> {
     /// A party that has just started. Its incarnation, by which its peers tell
-    /// that it has (SPEC.md section 9), is drawn here.
+    /// that it has (SPEC.md section 9.2), is drawn here.
     ///
     /// # Errors
     /// [`EntropyError`] if the provider has no randomness: a party doesn't start

@@ -140,7 +140,7 @@ impl Peer {
         if self.incarnation == negotiated.peer_incarnation {
             self.requests.restart(now);
         } else {
-            // SPEC.md section 10.5: its ids begin anew, and it has forgotten ours.
+            // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
             self.incarnation = negotiated.peer_incarnation;
             self.responses.reset();
             self.requests.handle_peer_restart(now);

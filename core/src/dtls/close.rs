@@ -38,8 +38,8 @@ pub enum CloseReason {
 #[non_exhaustive]
 pub enum ConnectionEvent {
     /// The client has named itself, which is not proved yet;
-    /// [`Connection::provide_psk`](super::Connection::provide_psk) is the answer.
-    /// Only a server's connection reports it.
+    /// [`SingleServer::provide_psk`](super::SingleServer::provide_psk) is the
+    /// answer. A client's connection does not report it.
     PskRequired(PskIdentity),
     /// The handshake has ended and both sides hold the same key. Application
     /// data may be sent.

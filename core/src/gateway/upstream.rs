@@ -97,7 +97,7 @@ impl Upstream {
         self.requests.set_peer_listening(now, true);
         let is_new = self.cloud != Some((cloud, incarnation));
         if is_new {
-            // SPEC.md section 10.5: its ids begin anew, and it has forgotten ours.
+            // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
             self.cloud = Some((cloud, incarnation));
             self.responses.reset();
             self.forwarded.clear();

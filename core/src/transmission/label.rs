@@ -13,7 +13,7 @@ pub const MAX_LABEL: usize = 16;
 /// What a reading measures, or what a command acts on.
 ///
 /// Like the labels of COSE (RFC 9052 section 1.5) it is a number, for what the
-/// registry of SPEC.md section 10 lists, or a text. The registry is open: a
+/// registry of SPEC.md section 10.3 lists, or a text. The registry is open: a
 /// number that it does not list is carried as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Label<'a> {

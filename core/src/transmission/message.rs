@@ -311,7 +311,7 @@ pub enum PresenceState {
     /// It has none any more.
     Disconnected,
     /// It was refused one, for the reason with this code in the registry of
-    /// refusals (SPEC.md section 6).
+    /// refusals (SPEC.md section 9.5).
     Refused(u8),
 }
 

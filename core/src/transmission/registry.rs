@@ -1,4 +1,4 @@
-//! Numbered values: how the closed registries of SPEC.md section 10 are written.
+//! Numbered values: how the closed registries of SPEC.md section 10.4 are written.
 
 /// Declares an enum whose variants have the numbers that stand for them on the
 /// wire, and the words that stand for them in print.

@@ -3,7 +3,7 @@
 use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-/// A unit of measurement: its number in the registry of SPEC.md section 10.
+/// A unit of measurement: its number in the registry of SPEC.md section 10.3.
 ///
 /// The symbols are SenML's (RFC 8428 section 12.1, and RFC 8798 for `B`). The
 /// registry is open: a number without a symbol is carried as it is.

@@ -10,8 +10,7 @@ use crate::connection::{
 };
 use crate::crypto::{EntropyError, Provider, SymmetricKey};
 use crate::dtls::{
-    CloseReason, Connection, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError,
-    Session,
+    Client, CloseReason, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Session,
 };
 use crate::endpoint::Address;
 use crate::identity::{PartyId, Standing, Trust};
@@ -75,7 +74,7 @@ pub(super) enum Attempt<P: Provider, A> {
 /// The handshake with the negotiation service, under a network key.
 pub(super) struct Reaching<P: Provider, A> {
     path: Path<A>,
-    connection: Connection<P>,
+    connection: Client<P>,
 }
 
 /// The request, or its answer, is on its way.
@@ -94,7 +93,7 @@ pub(super) struct Requesting<P: Provider, A> {
 /// The handshake with the transmission service, under the session key.
 pub(super) struct Connecting<P: Provider, A> {
     path: Path<A>,
-    connection: Connection<P>,
+    connection: Client<P>,
     peer: Peer<A>,
 }
 
@@ -419,17 +418,17 @@ fn connect<P: Provider, T>(
     now: Instant,
     identity: &[u8],
     key: &SymmetricKey,
-) -> Result<Connection<P>, Failure> {
+) -> Result<Client<P>, Failure> {
     let identity = PskIdentity::new(identity).ok_or(Failure::NoNetworkKey)?;
     let key = PresharedKey::new(key.expose()).ok_or(Failure::NoNetworkKey)?;
-    Connection::client(&terms.dtls, &mut party.provider, now, &identity, key)
+    Client::new(&terms.dtls, &mut party.provider, now, &identity, key)
         .map_err(|EntropyError| Failure::Entropy)
 }
 
 /// Takes all records of a datagram in a handshake, in which none carries a
 /// payload for anyone.
 fn drain<P: Provider, T>(
-    connection: &mut Connection<P>,
+    connection: &mut Client<P>,
     party: &mut Party<P, T>,
     now: Instant,
     datagram: &mut Datagram<'_>,

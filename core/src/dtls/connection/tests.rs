@@ -2,6 +2,7 @@
 
 use std::vec::Vec;
 
+use crate::dtls::handshake::Handshake;
 use crate::dtls::*;
 use crate::testing::{TestProvider, provider};
 use crate::time::Instant;
@@ -17,8 +18,9 @@ fn key(bytes: &[u8]) -> PresharedKey {
 }
 
 #[test]
-fn a_connection_and_a_session_are_as_small_as_promised() {
-    assert!(size_of::<Connection<TestProvider>>() <= 1500);
+fn connections_and_sessions_are_as_small_as_promised() {
+    assert!(size_of::<Client<TestProvider>>() <= 1270);
+    assert!(size_of::<SingleServer<TestProvider>>() <= 1500);
     assert!(size_of::<Session<TestProvider>>() <= 300);
 }
 
@@ -26,8 +28,8 @@ fn a_connection_and_a_session_are_as_small_as_promised() {
 fn carry(
     provider: &mut TestProvider,
     now: Instant,
-    from: &mut Connection<TestProvider>,
-    to: &mut Connection<TestProvider>,
+    from: &mut Connection<TestProvider, impl Handshake<TestProvider>>,
+    to: &mut Connection<TestProvider, impl Handshake<TestProvider>>,
 ) {
     let mut buffer = [0; 2048];
     while let Some(length) = from.poll_transmit(provider, now, &mut buffer).unwrap() {
@@ -41,8 +43,8 @@ fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool,
     let mut provider: TestProvider = provider(1);
     let dtls = Config::default();
     let mut now = Instant::ZERO;
-    let mut server = Connection::server(&dtls, &mut provider).unwrap();
-    let mut client = Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
+    let mut server = SingleServer::new(&dtls, &mut provider).unwrap();
+    let mut client = Client::new(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
     let mut events = Vec::new();
     loop {
         carry(&mut provider, now, &mut client, &mut server);
@@ -84,8 +86,7 @@ fn extended_master_secrets_are_insisted_on_unless_told_otherwise() {
         let dtls = Config { extended_master_secret: policy, ..Config::default() };
         let mut provider = provider(1);
         let now = Instant::ZERO;
-        let mut client =
-            Connection::client(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
+        let mut client = Client::new(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
         let mut buffer = [0; 2048];
         let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap().unwrap();
         assert_eq!(length, 75);

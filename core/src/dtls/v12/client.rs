@@ -30,19 +30,21 @@ use states::{
 };
 
 use super::ending::Ending;
-use super::established::Established;
 use super::message::{HandshakeType, fragments};
 use super::record::{ContentType, PlaintextState, Record};
 use super::timer::Expiry;
 use crate::crypto::{EntropyError, Provider};
 use crate::dtls::alert::Alert;
-use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, PresharedKey, PskIdentity};
+use crate::dtls::handshake::{self, Outcome};
+use crate::dtls::{
+    AlertDescription, CloseReason, Config, ConnectionEvent, DropReason, PresharedKey, PskIdentity,
+};
 use crate::time::{Deadline, Instant};
 use crate::wire::BufferTooSmall;
 
 /// A client's handshake, from its first message until it is established or has
 /// failed.
-pub(crate) struct Handshake<P: Provider> {
+pub struct Handshake<P: Provider> {
     config: Config,
     plaintext: PlaintextState,
     expiry: Expiry,
@@ -56,15 +58,6 @@ enum State<P: Provider> {
     Finished(AwaitFinished<P>),
     /// Left behind by the last one.
     Over,
-}
-
-/// What came of an input.
-pub(crate) enum Outcome<P: Provider> {
-    /// The handshake goes on.
-    Waiting,
-    /// Both sides hold the same key.
-    Established(Established<P>),
-    Failed(Ending),
 }
 
 impl<P: Provider> Handshake<P> {
@@ -92,28 +85,6 @@ impl<P: Provider> Handshake<P> {
                 0,
             )),
         })
-    }
-
-    /// Takes a record. One that is dropped changes nothing.
-    pub(crate) fn handle(
-        &mut self,
-        provider: &P,
-        now: Instant,
-        record: Record<'_>,
-    ) -> Result<Outcome<P>, DropReason> {
-        match (record.header.epoch, record.header.content_type) {
-            (0, ContentType::Handshake) => {
-                self.insert(now, record.fragment)?;
-                Ok(self.advance(provider, now))
-            }
-            (0, ContentType::Alert) => {
-                self.expiry.handle_alert(&self.config, now, record.fragment)?;
-                Ok(Outcome::Waiting)
-            }
-            (0, ContentType::ChangeCipherSpec) => Ok(Outcome::Waiting),
-            (0, ContentType::ApplicationData) => Err(DropReason::Unexpected),
-            _ => self.handle_protected(provider, record),
-        }
     }
 
     /// Takes the messages of a record of epoch 0; an error if none was taken.
@@ -205,8 +176,39 @@ impl<P: Provider> Handshake<P> {
         }
     }
 
-    /// Repeats the flight or gives up, whatever is due.
-    pub(crate) fn handle_timeout(&mut self, provider: &P, now: Instant) -> Outcome<P> {
+    fn give_up(&mut self, provider: &P, reason: CloseReason, state: State<P>) -> Ending {
+        const ALERT: AlertDescription = AlertDescription::DecryptError;
+        match state {
+            State::Finished(mut state) => Ending::alert(reason, ALERT, &mut self.plaintext)
+                .and_protected(provider, ALERT, &mut state.keys.write),
+            _ => Ending::silent(reason),
+        }
+    }
+}
+
+impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
+    fn handle(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        record: Record<'_>,
+    ) -> Result<Outcome<P>, DropReason> {
+        match (record.header.epoch, record.header.content_type) {
+            (0, ContentType::Handshake) => {
+                self.insert(now, record.fragment)?;
+                Ok(self.advance(provider, now))
+            }
+            (0, ContentType::Alert) => {
+                self.expiry.handle_alert(&self.config, now, record.fragment)?;
+                Ok(Outcome::Waiting)
+            }
+            (0, ContentType::ChangeCipherSpec) => Ok(Outcome::Waiting),
+            (0, ContentType::ApplicationData) => Err(DropReason::Unexpected),
+            _ => self.handle_protected(provider, record),
+        }
+    }
+
+    fn handle_timeout(&mut self, provider: &mut P, now: Instant) -> Outcome<P> {
         let undecryptable = matches!(&self.state, State::Finished(state) if state.undecryptable);
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
             let state = core::mem::replace(&mut self.state, State::Over);
@@ -222,26 +224,15 @@ impl<P: Provider> Handshake<P> {
         Outcome::Waiting
     }
 
-    fn give_up(&mut self, provider: &P, reason: CloseReason, state: State<P>) -> Ending {
-        const ALERT: AlertDescription = AlertDescription::DecryptError;
-        match state {
-            State::Finished(mut state) => Ending::alert(reason, ALERT, &mut self.plaintext)
-                .and_protected(provider, ALERT, &mut state.keys.write),
-            _ => Ending::silent(reason),
-        }
-    }
-
-    /// The application gives the handshake up.
-    pub(crate) fn cancel(&mut self) -> Ending {
+    fn cancel(&mut self) -> Ending {
         self.state = State::Over;
         let alert = AlertDescription::UserCanceled;
         Ending::alert(CloseReason::ByApplication, alert, &mut self.plaintext)
     }
 
-    /// Writes the next datagram.
-    pub(crate) fn poll_transmit(
+    fn poll_transmit(
         &mut self,
-        provider: &P,
+        provider: &mut P,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, BufferTooSmall> {
         let limit = self.config.datagram_limit();
@@ -260,8 +251,7 @@ impl<P: Provider> Handshake<P> {
         }
     }
 
-    /// When the handshake wants to be called.
-    pub(crate) fn poll_timeout(&self) -> Deadline {
+    fn poll_timeout(&self) -> Option<Deadline> {
         let (output, repetition) = match &self.state {
             State::ServerHello(AwaitServerHello { offer, .. })
             | State::ServerKeyExchange(AwaitServerKeyExchange(ServerFlight { offer, .. }))
@@ -271,7 +261,11 @@ impl<P: Provider> Handshake<P> {
             State::Finished(state) => (state.flight.deadline(), Some(state.timer.deadline())),
             State::Over => (None, None),
         };
-        let end = self.expiry.deadline();
-        Deadline::earlier(output, Deadline::earlier(Some(end), repetition)).unwrap_or(end)
+        let timer = Deadline::earlier(Some(self.expiry.deadline()), repetition);
+        Deadline::earlier(output, timer)
+    }
+
+    fn poll_event(&mut self) -> Option<ConnectionEvent> {
+        None
     }
 }

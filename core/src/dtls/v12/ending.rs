@@ -40,7 +40,7 @@ impl Farewell {
 }
 
 /// A handshake that has failed.
-pub(crate) struct Ending {
+pub struct Ending {
     pub(crate) reason: CloseReason,
     pub(crate) farewell: Farewell,
 }

@@ -21,7 +21,7 @@ const RESERVED: u64 = 64;
 const LAST_FLIGHT_KEPT: Duration = Duration::from_secs(240);
 
 /// An established session. Small: what it holds, it needs.
-pub(crate) struct Established<P: Provider> {
+pub struct Established<P: Provider> {
     write: WriteState<P>,
     read: ReadState<P>,
     last_flight: LastFlight,

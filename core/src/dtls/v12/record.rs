@@ -73,7 +73,7 @@ impl Header {
 
 /// A record of a received datagram.
 #[derive(Debug)]
-pub(crate) struct Record<'d> {
+pub struct Record<'d> {
     pub(crate) header: Header,
     /// The content, still protected if the epoch is not 0.
     pub(crate) fragment: &'d mut [u8],

@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use rand_core::{Rng as _, SeedableRng as _};
 
-use crate::dtls::*;
+use crate::dtls::{self, *};
 use crate::endpoint::Address;
 use crate::testing::{TestProvider, provider};
 use crate::time::Instant;
@@ -55,7 +55,7 @@ pub(super) struct World {
     pub(super) now: Instant,
     pub(super) provider: TestProvider,
     pub(super) server: Server<TestProvider, Client>,
-    pub(super) clients: BTreeMap<Client, Connection<TestProvider>>,
+    pub(super) clients: BTreeMap<Client, dtls::Client<TestProvider>>,
     pub(super) config: ServerConfig,
     pub(super) faults: Faults,
     random: chacha20::ChaCha20Rng,
@@ -101,8 +101,8 @@ impl World {
     pub(super) fn connect(&mut self, address: u16, identity: &[u8], key: &[u8]) {
         let identity = PskIdentity::new(identity).unwrap();
         let key = PresharedKey::new(key).unwrap();
-        let dtls = &self.config.dtls;
-        let client = Connection::client(dtls, &mut self.provider, self.now, &identity, key);
+        let config = &self.config.dtls;
+        let client = dtls::Client::new(config, &mut self.provider, self.now, &identity, key);
         self.clients.insert(Client(address), client.unwrap());
     }
 
@@ -115,7 +115,7 @@ impl World {
         world
     }
 
-    pub(super) fn client(&mut self) -> &mut Connection<TestProvider> {
+    pub(super) fn client(&mut self) -> &mut dtls::Client<TestProvider> {
         self.clients.get_mut(&Client(1)).unwrap()
     }
 

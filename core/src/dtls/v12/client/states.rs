@@ -1,8 +1,9 @@
 //! What the client waits for: one type for each message, and each consumed by
 //! what it leads to.
 
-use super::{Outcome, State};
+use super::State;
 use crate::crypto::Provider;
+use crate::dtls::handshake::Outcome;
 use crate::dtls::v12::ending::Ending;
 use crate::dtls::v12::established::Established;
 use crate::dtls::v12::flight::{FinishedFlight, Flight};
