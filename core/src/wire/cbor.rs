@@ -17,14 +17,21 @@ use super::{BufferTooSmall, DecodeError};
 ///
 /// # Errors
 /// [`DecodeError::Truncated`], [`DecodeError::Trailing`],
-/// [`DecodeError::Malformed`], or [`DecodeError::NotDeterministic`].
+/// [`DecodeError::UnknownVersion`], [`DecodeError::Malformed`], or
+/// [`DecodeError::NotDeterministic`].
 pub fn decode<'b, T>(bytes: &'b [u8]) -> Result<T, DecodeError>
 where
     T: Decode<'b, ()> + Encode<()>,
 {
     let mut decoder = Decoder::new(bytes);
     let value = T::decode(&mut decoder, &mut ()).map_err(|error| {
-        if error.is_end_of_input() { DecodeError::Truncated } else { DecodeError::Malformed }
+        if error.is_end_of_input() {
+            DecodeError::Truncated
+        } else if error.is_unknown_variant() {
+            DecodeError::UnknownVersion
+        } else {
+            DecodeError::Malformed
+        }
     })?;
     if decoder.position() != bytes.len() {
         return Err(DecodeError::Trailing);
@@ -53,6 +60,59 @@ pub fn encoded_len<T: Encode<()>>(value: &T) -> usize {
     match encode(value, &mut []) {
         Ok(length) => length,
         Err(BufferTooSmall { needed }) => needed,
+    }
+}
+
+/// What a decoder returns for a value that the format does not allow.
+pub(crate) fn malformed() -> minicbor::decode::Error {
+    minicbor::decode::Error::message("not allowed here")
+}
+
+/// Reads the head of an array of exactly `length` items.
+pub(crate) fn array(decoder: &mut Decoder<'_>, length: u64) -> Result<(), minicbor::decode::Error> {
+    if decoder.array()? == Some(length) { Ok(()) } else { Err(malformed()) }
+}
+
+/// Reads the head of an array of `length` items and the first of them, which
+/// must be `version`.
+pub(crate) fn versioned_array(
+    decoder: &mut Decoder<'_>,
+    length: u64,
+    version: u8,
+) -> Result<(), minicbor::decode::Error> {
+    let found = decoder.array()?;
+    // The version comes first, since another version may have another length.
+    if decoder.u8()? != version {
+        return Err(minicbor::decode::Error::unknown_variant(0));
+    }
+    if found == Some(length) { Ok(()) } else { Err(malformed()) }
+}
+
+/// Reads a byte string of exactly `N` bytes.
+pub(crate) fn bytes<const N: usize>(
+    decoder: &mut Decoder<'_>,
+) -> Result<[u8; N], minicbor::decode::Error> {
+    decoder.bytes()?.try_into().map_err(|_| malformed())
+}
+
+/// An encoding of at most `N` bytes, held by value.
+pub(crate) struct Encoded<const N: usize> {
+    buffer: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Encoded<N> {
+    /// The encoding of `value`, whose type has none that is longer than `N`.
+    pub(crate) fn of<T: Encode<()>>(value: &T) -> Self {
+        let mut buffer = [0; N];
+        let encoded = encode(value, &mut buffer);
+        debug_assert!(encoded.is_ok(), "N is the longest encoding of the type");
+        Self { buffer, length: encoded.unwrap_or(0) }
+    }
+
+    /// The bytes of the encoding.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
     }
 }
 

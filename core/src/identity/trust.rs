@@ -1,0 +1,391 @@
+//! Whom a verifier trusts, and the decision (SPEC.md section 6).
+
+#[cfg(test)]
+mod tests;
+mod verified;
+
+use core::cmp::Reverse;
+
+use heapless::Vec;
+
+use super::validity::Position;
+use super::{
+    Certificate, Credential, Endorsement, Fingerprint, Name, PartyId, Refusal, Revocation, Role,
+};
+use crate::crypto::{Invalid, P256PublicKey, Provider};
+use crate::time::UnixTime;
+
+use verified::Source;
+pub use verified::{Standing, VerifiedCertificate};
+
+/// How far the revocations of a trusted party reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// It endorses; its revocation voids only its own endorsements of the
+    /// subject, so that a partner can't cut off the devices of others.
+    Endorse,
+    /// It endorses, and its revocation cuts off anyone: one's own company.
+    Full,
+}
+
+/// A party whose endorsements count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedParty {
+    /// Its id.
+    pub id: PartyId,
+    /// Its name, as its certificate had it.
+    pub name: Name,
+    /// The key that its endorsements and revocations are checked with.
+    pub key: P256PublicKey,
+    /// How far its revocations reach.
+    pub authority: Authority,
+}
+
+/// Why a [`TrustStore`] didn't take something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustError {
+    /// The table is full; nothing was changed.
+    Full,
+    /// The issuer of the revocation is not on the list.
+    UnknownIssuer,
+    /// The signature is not valid.
+    Signature,
+}
+
+impl core::fmt::Display for TrustError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the table of the trust store is full",
+            Self::UnknownIssuer => "the issuer is not on the list of trusted parties",
+            Self::Signature => "the signature is not valid",
+        })
+    }
+}
+
+impl core::error::Error for TrustError {}
+
+/// What became of a revocation that is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is new. Sessions are to be checked again, and whoever passes
+    /// revocations on has one to pass on.
+    New,
+    /// The same issuer had revoked the same subject before.
+    Known,
+}
+
+/// What a verifier decides by: a list of trusted parties, endorsements that it
+/// holds itself, and revocations. The parameters are the sizes of these tables.
+///
+/// * Being on the list is all that counts for an issuer: the dates of its own
+///   certificate and the endorsements of it by others don't.
+/// * A revocation reaches as far as its issuer's [`Authority`] on the list
+///   reaches now. While the issuer is off the list it has no effect, but it is
+///   kept, in case the issuer comes back, until its place is needed.
+/// * A party on the list may endorse itself.
+/// * A party on the list that revokes itself is revoked, whatever its authority.
+/// * Revocations by a party that is revoked itself still count.
+#[derive(Clone, Debug, Default)]
+pub struct TrustStore<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize> {
+    parties: Vec<TrustedParty, PARTIES>,
+    held: Vec<Held, ENDORSEMENTS>,
+    revocations: Vec<Revocation, REVOCATIONS>,
+}
+
+/// An endorsement that the verifier holds itself.
+#[derive(Clone, Debug)]
+struct Held {
+    subject: Fingerprint,
+    endorsement: Endorsement,
+}
+
+/// The greatest comes first: the one that lasts longest, then the one that was
+/// named first.
+type Rank = (UnixTime, Reverse<usize>);
+
+impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
+    TrustStore<PARTIES, ENDORSEMENTS, REVOCATIONS>
+{
+    /// A store that trusts nobody.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { parties: Vec::new(), held: Vec::new(), revocations: Vec::new() }
+    }
+
+    /// Puts the subject of `certificate` on the list, or gives a party that is
+    /// on it this name and authority.
+    ///
+    /// # Errors
+    /// [`TrustError::Signature`] if the self-signature is not valid,
+    /// [`TrustError::Full`].
+    pub fn add_party<P: Provider>(
+        &mut self,
+        provider: &P,
+        certificate: &Certificate,
+        authority: Authority,
+    ) -> Result<(), TrustError> {
+        certificate.check_signature(provider).map_err(|Invalid| TrustError::Signature)?;
+        let party = TrustedParty {
+            id: certificate.id(provider),
+            name: certificate.name().clone(),
+            key: *certificate.p256(),
+            authority,
+        };
+        match self.parties.iter_mut().find(|known| known.id == party.id) {
+            Some(known) => {
+                *known = party;
+                Ok(())
+            }
+            None => self.parties.push(party).map_err(|_| TrustError::Full),
+        }
+    }
+
+    /// Takes a party off the list; `false` if it was not on it. From now on
+    /// [`TrustStore::check`] refuses every standing that rested on it.
+    pub fn remove_party(&mut self, id: &PartyId) -> bool {
+        remove_where(&mut self.parties, |party| party.id == *id)
+    }
+
+    /// The parties on the list.
+    pub fn parties(&self) -> impl Iterator<Item = &TrustedParty> {
+        self.parties.iter()
+    }
+
+    /// Holds an endorsement of the certificate with the fingerprint `subject`,
+    /// so that it counts though it doesn't travel with the certificate. It
+    /// replaces one by the same issuer of the same certificate. Its signature is
+    /// checked whenever a decision is to rest on it.
+    ///
+    /// # Errors
+    /// [`TrustError::Full`].
+    pub fn hold_endorsement(
+        &mut self,
+        subject: Fingerprint,
+        endorsement: Endorsement,
+    ) -> Result<(), TrustError> {
+        let same = |held: &&mut Held| {
+            held.subject == subject && held.endorsement.issuer() == endorsement.issuer()
+        };
+        match self.held.iter_mut().find(same) {
+            Some(held) => {
+                held.endorsement = endorsement;
+                Ok(())
+            }
+            None => self.held.push(Held { subject, endorsement }).map_err(|_| TrustError::Full),
+        }
+    }
+
+    /// No longer holds the endorsement of `subject` by `issuer`; `false` if none
+    /// was held. [`TrustStore::check`] refuses every standing that rested on it.
+    pub fn drop_endorsement(&mut self, subject: &Fingerprint, issuer: &PartyId) -> bool {
+        remove_where(&mut self.held, |held| {
+            held.subject == *subject && held.endorsement.issuer() == *issuer
+        })
+    }
+
+    /// Records a revocation. When the table is full, one whose issuer is no
+    /// longer on the list gives way.
+    ///
+    /// # Errors
+    /// [`TrustError::UnknownIssuer`], [`TrustError::Signature`],
+    /// [`TrustError::Full`].
+    pub fn revoke<P: Provider>(
+        &mut self,
+        provider: &P,
+        revocation: &Revocation,
+    ) -> Result<Recorded, TrustError> {
+        let issuer = self.party(revocation.issuer()).ok_or(TrustError::UnknownIssuer)?;
+        let key = issuer.key;
+        if self.revoked_by(revocation.issuer(), revocation.subject()) {
+            return Ok(Recorded::Known);
+        }
+        revocation.check_signature(provider, &key).map_err(|Invalid| TrustError::Signature)?;
+        if self.revocations.is_full() {
+            let listed = |id| self.parties.iter().any(|party| party.id == id);
+            remove_where(&mut self.revocations, |known| !listed(known.issuer()));
+        }
+        self.revocations.push(revocation.clone()).map_err(|_| TrustError::Full)?;
+        Ok(Recorded::New)
+    }
+
+    /// The revocations that are kept, to store them or to pass them on.
+    pub fn revocations(&self) -> impl Iterator<Item = &Revocation> {
+        self.revocations.iter()
+    }
+
+    /// Drops the held endorsements that have expired at `now`.
+    pub fn purge(&mut self, now: UnixTime) {
+        self.held.retain(|held| now < held.endorsement.expires());
+    }
+
+    /// Decides whether the subject of `credential` is trusted at `now` to act as
+    /// `role`: the certificate is in date, its self-signature is valid, at least
+    /// one endorsement in date that grants the role was issued by a party on the
+    /// list, and neither the subject nor that issuer is revoked.
+    ///
+    /// Endorsements that travel with the certificate and endorsements that are
+    /// held count alike. Of several good ones, the one that lasts longest is
+    /// relied on; the rights are those that it grants.
+    ///
+    /// # Errors
+    /// [`Refusal`], with the most telling reason.
+    pub fn verify<P: Provider>(
+        &self,
+        provider: &P,
+        credential: &Credential,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<VerifiedCertificate, Refusal> {
+        let certificate = &credential.certificate;
+        match certificate.validity().position_of(now) {
+            Position::Before => return Err(Refusal::NotYetValid),
+            Position::Within => {}
+            Position::After => return Err(Refusal::Expired),
+        }
+        let id = certificate.id(provider);
+        if self.is_revoked(id) {
+            return Err(Refusal::Revoked);
+        }
+        let fingerprint = certificate.fingerprint(provider);
+        let held = self.held.iter().filter(|held| held.subject == fingerprint);
+        let endorsements = credential
+            .endorsements
+            .iter()
+            .map(|endorsement| (Source::Shown, endorsement))
+            .chain(held.map(|held| (Source::Held, &held.endorsement)));
+
+        let mut reason = Refusal::NoTrustedEndorsement;
+        let mut tried: Option<Rank> = None;
+        // Signatures are what is dear: they come last, each at most once.
+        let mut self_signed = false;
+        loop {
+            let mut best: Option<(Rank, Source, &Endorsement, &TrustedParty)> = None;
+            for (index, (source, endorsement)) in endorsements.clone().enumerate() {
+                let rank = (endorsement.expires(), Reverse(index));
+                if tried.is_some_and(|tried| rank >= tried)
+                    || best.is_some_and(|(best, ..)| rank <= best)
+                {
+                    continue;
+                }
+                match self.judge(endorsement, id, role, now) {
+                    Ok(issuer) => best = Some((rank, source, endorsement, issuer)),
+                    Err(refusal) => reason = reason.max(refusal),
+                }
+            }
+            let Some((rank, source, endorsement, issuer)) = best else {
+                return Err(reason);
+            };
+            if !self_signed {
+                certificate.check_signature(provider).map_err(|Invalid| Refusal::SelfSignature)?;
+                self_signed = true;
+            }
+            if endorsement.check_signature(provider, &issuer.key, &fingerprint).is_ok() {
+                let standing =
+                    Standing::new(id, fingerprint, certificate, role, endorsement, source);
+                return Ok(VerifiedCertificate::new(certificate.clone(), standing));
+            }
+            tried = Some(rank);
+        }
+    }
+
+    /// Decides whether what was verified before is still trusted at `now`. What
+    /// a live session rests on is to be checked whenever this store changed, and
+    /// at [`Standing::valid_until`].
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`]; [`Refusal::Revoked`]; [`Refusal::IssuerRevoked`];
+    /// [`Refusal::NoTrustedEndorsement`] if the issuer was taken off the list, or
+    /// the endorsement was held here and no longer is;
+    /// [`Refusal::RoleNotGranted`] if the endorsement was held here and was
+    /// replaced by one that grants less.
+    pub fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
+        if now >= standing.valid_until() {
+            return Err(Refusal::Expired);
+        }
+        if self.is_revoked(standing.party()) {
+            return Err(Refusal::Revoked);
+        }
+        self.issuer(standing.rests_on(), standing.party())?;
+        match standing.source() {
+            Source::Shown => Ok(()),
+            Source::Held => {
+                let held = self
+                    .held
+                    .iter()
+                    .find(|held| {
+                        held.subject == standing.fingerprint()
+                            && held.endorsement.issuer() == standing.rests_on()
+                    })
+                    .ok_or(Refusal::NoTrustedEndorsement)?;
+                self.judge(&held.endorsement, standing.party(), standing.role(), now)?;
+                if held.endorsement.rights().contains(standing.rights()) {
+                    Ok(())
+                } else {
+                    Err(Refusal::RoleNotGranted)
+                }
+            }
+        }
+    }
+
+    /// Everything about an endorsement that can be judged without its signature.
+    fn judge(
+        &self,
+        endorsement: &Endorsement,
+        subject: PartyId,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<&TrustedParty, Refusal> {
+        let issuer = self.issuer(endorsement.issuer(), subject)?;
+        match endorsement.validity().position_of(now) {
+            Position::Before => Err(Refusal::EndorsementNotYetValid),
+            Position::After => Err(Refusal::EndorsementExpired),
+            Position::Within if endorsement.roles().contains(role) => Ok(issuer),
+            Position::Within => Err(Refusal::RoleNotGranted),
+        }
+    }
+
+    /// The party `issuer`, if its endorsements of `subject` count.
+    fn issuer(&self, issuer: PartyId, subject: PartyId) -> Result<&TrustedParty, Refusal> {
+        let party = self.party(issuer).ok_or(Refusal::NoTrustedEndorsement)?;
+        if self.is_revoked(issuer) {
+            Err(Refusal::IssuerRevoked)
+        } else if self.revoked_by(issuer, subject) {
+            Err(Refusal::Revoked)
+        } else {
+            Ok(party)
+        }
+    }
+
+    fn party(&self, id: PartyId) -> Option<&TrustedParty> {
+        self.parties.iter().find(|party| party.id == id)
+    }
+
+    /// Whether `id` is cut off altogether: by a party with full authority, or by
+    /// itself.
+    fn is_revoked(&self, id: PartyId) -> bool {
+        self.revocations.iter().filter(|revocation| revocation.subject() == id).any(|revocation| {
+            self.party(revocation.issuer())
+                .is_some_and(|issuer| issuer.authority == Authority::Full || issuer.id == id)
+        })
+    }
+
+    fn revoked_by(&self, issuer: PartyId, subject: PartyId) -> bool {
+        self.revocations
+            .iter()
+            .any(|revocation| revocation.issuer() == issuer && revocation.subject() == subject)
+    }
+}
+
+/// Removes the first item that is `unwanted`; whether there was one.
+fn remove_where<T, const N: usize>(
+    items: &mut Vec<T, N>,
+    unwanted: impl FnMut(&T) -> bool,
+) -> bool {
+    match items.iter().position(unwanted) {
+        Some(index) => {
+            items.remove(index);
+            true
+        }
+        None => false,
+    }
+}
