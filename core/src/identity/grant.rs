@@ -50,6 +50,8 @@ impl core::fmt::Display for UnknownWord {
 impl core::error::Error for UnknownWord {}
 
 impl Role {
+    const ALL: [Self; 3] = [Self::Device, Self::Gateway, Self::Cloud];
+
     const fn word(self) -> &'static str {
         match self {
             Self::Device => "device",
@@ -69,10 +71,7 @@ impl FromStr for Role {
     type Err = UnknownWord;
 
     fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        [Self::Device, Self::Gateway, Self::Cloud]
-            .into_iter()
-            .find(|role| role.word() == text)
-            .ok_or(UnknownWord)
+        Self::ALL.into_iter().find(|role| role.word() == text).ok_or(UnknownWord)
     }
 }
 
@@ -98,6 +97,12 @@ impl Roles {
     #[must_use]
     pub fn contains(self, role: Role) -> bool {
         self.0 & Self::from(role).0 != 0
+    }
+
+    /// The only role in the set, if there is exactly one.
+    #[must_use]
+    pub fn single(self) -> Option<Role> {
+        Role::ALL.into_iter().find(|role| Self::from(*role) == self)
     }
 }
 

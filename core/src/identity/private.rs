@@ -7,7 +7,7 @@ use super::validity::Validity;
 use super::{Certificate, Endorsement, Grant, Name, PartyId, Revocation};
 use super::{certificate, endorsement, revocation};
 use crate::crypto::{
-    EntropyError, Invalid, P256PublicKey, P256Secret, Provider, Secret, SharedSecret, Signature,
+    EntropyError, Invalid, P256PublicKey, P256Secret, Provider, SharedSecret, Signature,
     X25519PublicKey, X25519Secret,
 };
 use crate::time::UnixTime;
@@ -263,19 +263,8 @@ impl<'b, C> Decode<'b, C> for Stored {
         cbor::versioned_array(decoder, 4, VERSION)?;
         Ok(Self {
             certificate: decoder.decode()?,
-            x25519: secret(decoder)?,
-            p256: secret(decoder)?,
+            x25519: cbor::secret(decoder)?,
+            p256: cbor::secret(decoder)?,
         })
     }
-}
-
-fn secret(decoder: &mut Decoder<'_>) -> Result<Secret<32>, decode::Error> {
-    let bytes = decoder.bytes()?;
-    let mut secret = Secret::default();
-    if bytes.len() != secret.expose().len() {
-        return Err(cbor::malformed());
-    }
-    // Filled in place, so that no copy stays on the stack.
-    secret.expose_mut().copy_from_slice(bytes);
-    Ok(secret)
 }

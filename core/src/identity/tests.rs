@@ -262,6 +262,31 @@ fn the_id_follows_from_both_keys() {
     assert_eq!(certificate.id(provider).to_string().len(), 32);
 }
 
+/// Worked out from the bytes and the text of SPEC.md sections 3 to 5 alone.
+#[test]
+fn what_is_signed_is_what_is_specified() {
+    let provider = &mut provider(1);
+    let (issuer, subject) = (identity(provider, "issuer"), identity(provider, "subject"));
+    let certificate = encoded(subject.certificate());
+    let endorsement =
+        issuer.endorse(provider, subject.certificate(), CREATED, EXPIRES, GRANT).unwrap();
+    let revocation = issuer.revoke(provider, subject.id(), CREATED).unwrap();
+    let fingerprint = provider.sha256_of(&[&certificate]);
+    for (label, bytes, about, signer) in [
+        ("IoT-Crypto certificate", certificate, &[][..], &subject),
+        ("IoT-Crypto endorsement", encoded(&endorsement), &fingerprint[..], &issuer),
+        ("IoT-Crypto revocation", encoded(&revocation), &[][..], &issuer),
+    ] {
+        let (content, signature) = bytes.split_at(bytes.len() - 66);
+        let mut content = content.to_vec();
+        content[0] -= 1;
+        assert_eq!(signature[..2], [0x58, 0x40]);
+        let signature = crate::crypto::Signature(signature[2..].try_into().unwrap());
+        let message = [label.as_bytes(), about, &content];
+        provider.p256_verify(signer.certificate().p256(), &message, &signature).unwrap();
+    }
+}
+
 #[test]
 fn garbage_is_refused_without_a_panic() {
     let provider = &mut provider(7);

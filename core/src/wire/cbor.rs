@@ -12,6 +12,7 @@ use minicbor::encode::Write;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::{BufferTooSmall, DecodeError};
+use crate::crypto::Secret;
 
 /// Decodes the whole of `bytes` as one item in deterministic form.
 ///
@@ -93,6 +94,18 @@ pub(crate) fn bytes<const N: usize>(
     decoder: &mut Decoder<'_>,
 ) -> Result<[u8; N], minicbor::decode::Error> {
     decoder.bytes()?.try_into().map_err(|_| malformed())
+}
+
+/// Reads a secret of exactly 32 bytes, in place, so that no copy of it is left
+/// behind.
+pub(crate) fn secret(decoder: &mut Decoder<'_>) -> Result<Secret<32>, minicbor::decode::Error> {
+    let bytes = decoder.bytes()?;
+    let mut secret = Secret::default();
+    if bytes.len() != secret.expose().len() {
+        return Err(malformed());
+    }
+    secret.expose_mut().copy_from_slice(bytes);
+    Ok(secret)
 }
 
 /// An encoding of at most `N` bytes, held by value.
