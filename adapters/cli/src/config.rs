@@ -10,8 +10,6 @@ mod field;
 mod gateway;
 mod party;
 mod service;
-#[cfg(test)]
-mod tests;
 
 pub use cloud::CloudConfig;
 pub use device::{

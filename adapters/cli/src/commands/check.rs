@@ -7,9 +7,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::Context;
-use crate::config::{CloudConfig, DeviceConfig, GatewayConfig};
+use crate::config::{CloudConfig, DeviceConfig, GatewayConfig, Party};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::output;
+use crate::time::Date;
 use crate::trust_file;
 
 /// Reads the configuration of a device, a gateway or a cloud, and everything
@@ -68,6 +70,7 @@ impl Check {
             ConfiguredRole::Gateway => GatewayConfig::load(provider, &self.file)?.party,
             ConfiguredRole::Cloud => CloudConfig::load(provider, &self.file)?.party,
         };
+        warn_of_dates(context, &party);
         let trust = trust_file::load(provider, &party.trust)?;
         context.format.print(&Good {
             file: self.file.clone(),
@@ -76,5 +79,21 @@ impl Check {
             trusted_parties: trust.parties().count(),
         })?;
         Ok(Exit::Success)
+    }
+}
+
+/// What is out of date is not a mistake in the configuration, but it will not
+/// be trusted.
+fn warn_of_dates(context: &Context, party: &Party) {
+    let certificate = party.identity.certificate();
+    let endorsements = party.endorsements.iter();
+    let dates = std::iter::once(("the certificate", certificate.created(), certificate.expires()))
+        .chain(endorsements.map(|it| ("an endorsement", it.created(), it.expires())));
+    for (what, created, expires) in dates {
+        if context.now < created {
+            output::warn(&format!("{what} is not valid before {}", Date(created)));
+        } else if expires <= context.now {
+            output::warn(&format!("{what} expired on {}", Date(expires)));
+        }
     }
 }

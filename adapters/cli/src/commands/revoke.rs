@@ -135,7 +135,7 @@ impl Revoke {
                     store.display()
                 )));
             }
-            file.revoke(&revocation, &subject);
+            file.revoke(&revocation, &subject)?;
             file.save()?;
         }
         context.format.print(&Revoked {
