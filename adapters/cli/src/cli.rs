@@ -55,14 +55,27 @@ pub enum Command {
     /// Make, show and renew identities
     #[command(subcommand)]
     Identity(identity::Command),
-    /// Give a party's word for the certificate of another
+    /// Give a party's word for the certificate of another.
+    ///
+    /// For as long as it says, whoever trusts the issuer trusts the subject in these
+    /// roles, with these rights. The endorsement is for this one certificate: when
+    /// that is renewed, it has to be issued again.
     Endorse(endorse::Endorse),
     /// Keep the list of trusted parties
     #[command(subcommand)]
     Trust(trust::Command),
-    /// Declare that a party is no longer to be trusted
+    /// Declare that a party is no longer to be trusted.
+    ///
+    /// It can't be taken back, and it holds for every certificate of the party's keys.
+    /// It counts for those who list the issuer: from a party that they list with full
+    /// authority it cuts the subject off altogether, from others it voids only the
+    /// issuer's own endorsements. A running gateway or cloud that uses STORE closes
+    /// the sessions of the subject.
     Revoke(revoke::Revoke),
-    /// Look for mistakes in the configuration of a role
+    /// Look for mistakes in the configuration of a role.
+    ///
+    /// It reads the configuration and everything that it names, as the role itself
+    /// would, and tells every mistake with its place: FILE:LINE:COLUMN.
     Check(check::Check),
 }
 

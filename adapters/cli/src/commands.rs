@@ -80,7 +80,7 @@ impl std::fmt::Display for CertificateReport {
         writeln!(f, "id           {}", self.id)?;
         writeln!(f, "fingerprint  {}", self.fingerprint)?;
         writeln!(f, "valid        {} until {}", self.created, self.expires)?;
-        writeln!(f, "{}", self.certificate)
+        write!(f, "{}", self.certificate)
     }
 }
 

@@ -14,9 +14,7 @@ use crate::output;
 use crate::time::Date;
 use crate::trust_file;
 
-/// Reads the configuration of a device, a gateway or a cloud, and everything
-/// that it names, as the role itself would, and tells every mistake with its
-/// place: FILE:LINE:COLUMN.
+/// The arguments of `check`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -16,12 +16,7 @@ use crate::output;
 use crate::text;
 use crate::time::Date;
 
-/// Gives a party's word for the certificate of another: for as long as it says,
-/// whoever trusts the issuer trusts the subject in these roles, with these
-/// rights.
-///
-/// The endorsement is for this one certificate: when that is renewed, it has to
-/// be issued again.
+/// The arguments of `endorse`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

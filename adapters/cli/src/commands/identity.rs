@@ -18,19 +18,24 @@ use crate::text::{self, Kind};
 /// Make, show and renew identities.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make new keys and a certificate for them
+    /// Make new keys and a certificate for them.
+    ///
+    /// It writes NAME.identity, which is private, and NAME.certificate, which is
+    /// to be handed on. A company, a device, a gateway and a cloud have the same
+    /// kind of identity; what one may be follows from the endorsements of its
+    /// certificate.
     New(New),
-    /// Show the certificate of an identity
+    /// Show the certificate of an identity; the private keys stay hidden.
     Show(Show),
-    /// Make a new certificate for the same keys
+    /// Make a new certificate for the same keys.
+    ///
+    /// It replaces the old one in the file and in the certificate beside it. The
+    /// id stays the same, but an endorsement is for one certificate, so that the
+    /// new one has to be endorsed again.
     Renew(Renew),
 }
 
-/// Makes NAME.identity, which is private, and NAME.certificate, which is to be
-/// handed on.
-///
-/// A company, a device, a gateway and a cloud have the same kind of identity;
-/// what one may be follows from the endorsements of its certificate.
+/// The arguments of `identity new`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,9 +44,9 @@ Examples:
 pub struct New {
     /// A name for people to read, of at most 32 bytes
     name: Name,
-    /// The directory to write the files to
-    #[arg(long, default_value = ".")]
-    dir: PathBuf,
+    /// The directory to write the files to; this one if not given
+    #[arg(long)]
+    dir: Option<PathBuf>,
     #[command(flatten)]
     validity: ValidityArguments,
     /// Replace files that exist; the keys in them are lost
@@ -49,7 +54,7 @@ pub struct New {
     force: bool,
 }
 
-/// Shows the certificate of an identity; the private keys stay hidden.
+/// The arguments of `identity show`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -61,11 +66,7 @@ pub struct Show {
     file: Source,
 }
 
-/// Makes a new certificate for the same keys, and replaces the old one in the
-/// file and in the certificate beside it.
-///
-/// The id stays the same, but an endorsement is for one certificate, so that the
-/// new one has to be endorsed again.
+/// The arguments of `identity renew`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -121,7 +122,7 @@ impl Command {
 impl New {
     fn run(&self, context: &mut Context) -> Result<Exit, Error> {
         let existing = Existing::with_force(self.force);
-        let stem = self.dir.join(file_stem(&self.name));
+        let stem = self.dir.clone().unwrap_or_default().join(file_stem(&self.name));
         let [identity_file, certificate_file] =
             [Kind::Identity, Kind::Certificate].map(|kind| with_kind(&stem, kind));
         files::check_absent(&certificate_file, existing)?;

@@ -18,16 +18,22 @@ use crate::text;
 /// Make, rotate and show the keys that all members of a network share.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a file with one new key
+    /// Make a file with one new key.
+    ///
+    /// Every device, gateway and cloud of the network gets a copy of it, on a way
+    /// that nobody else can see.
     New(New),
-    /// Add a new key, or take an old one out
+    /// Add a new key, or take an old one out.
+    ///
+    /// The new key is used from then on; the old ones are kept, and still
+    /// accepted. When every member of the network has the new one, take the old
+    /// one out with --retire.
     Rotate(Rotate),
-    /// Show the ids of the keys
+    /// Show the ids of the keys, the one that is used first; never the keys.
     Show(Show),
 }
 
-/// Makes a file with one new network key. Every device, gateway and cloud of the
-/// network gets a copy of it, on a way that nobody else can see.
+/// The arguments of `network new`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -40,9 +46,7 @@ pub struct New {
     force: bool,
 }
 
-/// Adds a new key, which is used from then on, and keeps the old ones, which are
-/// still accepted. When every member of the network has the new one, take the
-/// old one out with --retire.
+/// The arguments of `network rotate`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,7 +60,7 @@ pub struct Rotate {
     retire: Option<NetworkKeyId>,
 }
 
-/// Shows the ids of the keys, the one that is used first; never the keys.
+/// The arguments of `network show`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

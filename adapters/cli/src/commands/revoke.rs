@@ -18,13 +18,7 @@ use crate::text;
 use crate::time::Date;
 use crate::trust_file::TrustFile;
 
-/// Declares that a party is no longer to be trusted.
-///
-/// It can't be taken back, and it holds for every certificate of the party's
-/// keys. It counts for those who list the issuer: from a party that they list
-/// with full authority it cuts the subject off altogether, from others it voids
-/// only the issuer's own endorsements. A running gateway or cloud that uses
-/// STORE closes the sessions of the subject.
+/// The arguments of `revoke`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -23,19 +23,24 @@ use crate::trust_file::TrustFile;
 /// Keep the list of trusted parties.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Add a party, an endorsement or a revocation
+    /// Add a party, an endorsement or a revocation.
+    ///
+    /// A party is one whose endorsements count. An endorsement that is held need not
+    /// be shown. The trust file is made if it does not exist; a running gateway or
+    /// cloud that uses it takes the change up at once.
     Add(Add),
-    /// Take a party off the list
+    /// Take a party off the list.
+    ///
+    /// What it endorsed is no longer trusted, and the sessions that rest on it are
+    /// closed. Its revocations stay in the file and count again if it comes back.
     Remove(Remove),
-    /// Show what is on the list
+    /// Show the parties, the endorsements and the revocations of a trust file.
     List(List),
-    /// Ask whether a certificate is trusted
+    /// Ask whether a certificate is trusted in a role; the exit code is 3 if not.
     Check(Check),
 }
 
-/// Takes a party off the list: what it endorsed is no longer trusted, and the
-/// sessions that rest on it are closed. Its revocations stay in the file and
-/// count again if it comes back.
+/// The arguments of `trust remove`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

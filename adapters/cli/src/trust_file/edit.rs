@@ -67,7 +67,7 @@ impl<'a> TrustFile<'a> {
             Authority::Endorse => "endorse",
             Authority::Full => "full",
         };
-        let table = entry(
+        let table = self.entry(
             &format!("{}, {id}", certificate.name()),
             [("certificate", text::line(certificate).as_str()), ("authority", authority)],
         );
@@ -82,7 +82,12 @@ impl<'a> TrustFile<'a> {
     /// [`Error::Unexpected`], never in a file that could be opened.
     pub fn remove_party(&mut self, id: PartyId) -> Result<(), Error> {
         if let Some(index) = self.contents.parties.iter().position(|party| party.id == id) {
-            self.array("party")?.remove(index);
+            let array = self.array("party")?;
+            let header = array.get(index).and_then(header);
+            array.remove(index);
+            if let Some(header) = header {
+                self.put_back(&header, index)?;
+            }
         }
         Ok(())
     }
@@ -94,7 +99,7 @@ impl<'a> TrustFile<'a> {
     /// [`Error::Unexpected`], never in a file that could be opened.
     pub fn hold(&mut self, subject: &Certificate, endorsement: &Endorsement) -> Result<(), Error> {
         let issuer = self.contents.name_of(self.provider, endorsement.issuer());
-        let table = entry(
+        let table = self.entry(
             &format!("{}, endorsed by {issuer}", subject.name()),
             [
                 ("subject", text::line(subject).as_str()),
@@ -121,7 +126,7 @@ impl<'a> TrustFile<'a> {
             return Ok(());
         }
         let issuer = self.contents.name_of(self.provider, revocation.issuer());
-        let table = entry(
+        let table = self.entry(
             &format!("{name}, revoked by {issuer}"),
             [("revocation", text::line(revocation).as_str())],
         );
@@ -143,6 +148,31 @@ impl<'a> TrustFile<'a> {
         Ok(contents)
     }
 
+    /// A new table of an array, with a comment above.
+    fn entry<const N: usize>(&self, comment: &str, fields: [(&str, &str); N]) -> Table {
+        let mut table: Table = fields.into_iter().map(|(key, text)| (key, value(text))).collect();
+        let gap = if self.tables.is_empty() { "" } else { "\n" };
+        table.decor_mut().set_prefix(format!("{gap}# {comment}\n"));
+        table
+    }
+
+    /// Puts comments that stood above a party back: above the party that has its
+    /// place now, or at the end.
+    fn put_back(&mut self, header: &str, index: usize) -> Result<(), Error> {
+        match self.array("party")?.get_mut(index) {
+            Some(next) => {
+                let prefix = format!("{header}\n{}", prefix(next));
+                next.decor_mut().set_prefix(prefix);
+            }
+            None => {
+                let trailing = self.tables.trailing().as_str().unwrap_or_default();
+                let trailing = format!("{header}\n{trailing}");
+                self.tables.set_trailing(trailing);
+            }
+        }
+        Ok(())
+    }
+
     /// The array of tables `key`, made if it isn't there.
     fn array(&mut self, key: &str) -> Result<&mut ArrayOfTables, Error> {
         let item = self.tables.entry(key).or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
@@ -155,16 +185,22 @@ impl<'a> TrustFile<'a> {
     }
 }
 
-/// A new table of an array, with a comment above.
-fn entry<const N: usize>(comment: &str, fields: [(&str, &str); N]) -> Table {
-    let mut table: Table = fields.into_iter().map(|(key, text)| (key, value(text))).collect();
-    table.decor_mut().set_prefix(format!("\n# {comment}\n"));
-    table
-}
-
 fn put(array: &mut ArrayOfTables, known: Option<usize>, table: Table) {
     match known.and_then(|index| array.get_mut(index)) {
-        Some(known) => *known = table,
+        // Its comment stays.
+        Some(known) => known.extend(table),
         None => array.push(table),
     }
+}
+
+/// The comments above a table.
+fn prefix(table: &Table) -> &str {
+    table.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default()
+}
+
+/// Those comments above a table that an empty line sets apart from it: they are
+/// about more than the table.
+fn header(table: &Table) -> Option<String> {
+    let (header, _) = prefix(table).rsplit_once("\n\n")?;
+    (!header.trim().is_empty()).then(|| format!("{header}\n"))
 }

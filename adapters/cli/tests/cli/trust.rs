@@ -168,14 +168,18 @@ fn a_stranger_can_not_revoke() {
 fn comments_in_a_trust_file_survive_its_changes() {
     let world = lab_with_lamp();
     let text = world.read("hall.trust");
-    world.write("hall.trust", &format!("# Ask Anna before changing this.\n{text}\n# The end.\n"));
+    world.write("hall.trust", &format!("# Ask Anna first.\n\n{text}\n# The end.\n"));
     world.ok("identity new partner");
     world.ok("trust add hall.trust partner.certificate");
-    world.ok("trust remove hall.trust partner");
-    let text = world.read("hall.trust");
-    assert!(text.contains("# Ask Anna before changing this."), "{text}");
-    assert!(text.contains("# The end."), "{text}");
+    world.ok("trust add hall.trust lab.certificate");
     world.ok(CHECK);
+    for party in ["lab", "partner"] {
+        world.ok(&format!("trust remove hall.trust {party}"));
+        let text = world.read("hall.trust");
+        assert!(text.starts_with("# Ask Anna first.\n\n"), "{text}");
+        assert!(!text.contains(&format!("# {party}")), "{text}");
+        assert!(text.ends_with("# The end.\n"), "{text}");
+    }
 }
 
 #[test]

@@ -13,12 +13,12 @@ use crate::exit::Exit;
 use crate::output;
 use crate::trust_file::TrustFile;
 
-/// Adds to a trust file, which is made if it doesn't exist: a party whose
-/// endorsements count, an endorsement to hold so that it need not be shown, or a
-/// revocation.
-///
-/// A running gateway or cloud that uses the file takes it up at once.
+/// The arguments of `trust add`.
 #[derive(Debug, Args)]
+#[command(override_usage = "\
+iot-crypto trust add [OPTIONS] <STORE> <CERTIFICATE>
+       iot-crypto trust add [OPTIONS] <STORE> --endorsement <ENDORSEMENT> --subject <CERTIFICATE>
+       iot-crypto trust add [OPTIONS] <STORE> --revocation <REVOCATION>")]
 #[command(after_help = "\
 Examples:
   iot-crypto trust add hall.trust lab.certificate --authority full

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::time::Date;
 use crate::trust_file::load;
 
-/// Asks whether a certificate is trusted in a role; the exit code is 3 if not.
+/// The arguments of `trust check`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::time::Date;
 use crate::trust_file::Contents;
 
-/// Shows the parties, the endorsements and the revocations of a trust file.
+/// The arguments of `trust list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
