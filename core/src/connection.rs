@@ -25,7 +25,7 @@
 //!      session key and its id, from X25519 and the hash of M1 and M2
 //! ```
 //!
-//! A party that doesn't agree answers with a [`Refused`](refuse) message
+//! A responder that doesn't agree answers with a refusal ([`refuse`])
 //! instead of M2. The initiator alone repeats itself: it sends the same M1
 //! ([`Initiator::request`] writes the same bytes every time) until an answer
 //! comes; the responder keeps its M2 for as long as the carrier's session lasts

@@ -103,6 +103,14 @@ struct Held {
 /// named first.
 type Rank = (UnixTime, Reverse<usize>);
 
+/// An endorsement of which only the signature is still unchecked.
+struct Candidate<'a> {
+    rank: Rank,
+    source: Source,
+    endorsement: &'a Endorsement,
+    issuer: &'a TrustedParty,
+}
+
 impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
     TrustStore<PARTIES, ENDORSEMENTS, REVOCATIONS>
 {
@@ -246,45 +254,18 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         if self.is_revoked(id) {
             return Err(Refusal::Revoked);
         }
-        let fingerprint = certificate.fingerprint(provider);
-        let held = self.held.iter().filter(|held| held.subject == fingerprint);
-        let endorsements = credential
-            .endorsements
-            .iter()
-            .map(|endorsement| (Source::Shown, endorsement))
-            .chain(held.map(|held| (Source::Held, &held.endorsement)));
-
-        let mut reason = Refusal::NoTrustedEndorsement;
-        let mut tried: Option<Rank> = None;
         // Signatures are what is dear: they come last, each at most once.
-        let mut self_signed = false;
+        let fingerprint = certificate.fingerprint(provider);
+        let mut candidate = self.candidate(credential, &fingerprint, id, role, now, None)?;
+        certificate.check_signature(provider).map_err(|Invalid| Refusal::SelfSignature)?;
         loop {
-            let mut best: Option<(Rank, Source, &Endorsement, &TrustedParty)> = None;
-            for (index, (source, endorsement)) in endorsements.clone().enumerate() {
-                let rank = (endorsement.expires(), Reverse(index));
-                if tried.is_some_and(|tried| rank >= tried)
-                    || best.is_some_and(|(best, ..)| rank <= best)
-                {
-                    continue;
-                }
-                match self.judge(endorsement, id, role, now) {
-                    Ok(issuer) => best = Some((rank, source, endorsement, issuer)),
-                    Err(refusal) => reason = reason.max(refusal),
-                }
-            }
-            let Some((rank, source, endorsement, issuer)) = best else {
-                return Err(reason);
-            };
-            if !self_signed {
-                certificate.check_signature(provider).map_err(|Invalid| Refusal::SelfSignature)?;
-                self_signed = true;
-            }
+            let Candidate { rank, source, endorsement, issuer } = candidate;
             if endorsement.check_signature(provider, &issuer.key, &fingerprint).is_ok() {
                 let standing =
                     Standing::new(id, fingerprint, certificate, role, endorsement, source);
                 return Ok(VerifiedCertificate::new(certificate.clone(), standing));
             }
-            tried = Some(rank);
+            candidate = self.candidate(credential, &fingerprint, id, role, now, Some(rank))?;
         }
     }
 
@@ -325,6 +306,39 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
                 }
             }
         }
+    }
+
+    /// Of the endorsements that are good, as far as can be told without their
+    /// signatures, the one that ranks highest below `limit`; or the most telling
+    /// reason why there is none.
+    fn candidate<'a>(
+        &'a self,
+        credential: &'a Credential,
+        fingerprint: &Fingerprint,
+        subject: PartyId,
+        role: Role,
+        now: UnixTime,
+        limit: Option<Rank>,
+    ) -> Result<Candidate<'a>, Refusal> {
+        let shown = credential.endorsements.iter().map(|shown| (Source::Shown, shown));
+        let held = self.held.iter().filter(|held| held.subject == *fingerprint);
+        let held = held.map(|held| (Source::Held, &held.endorsement));
+        let mut best: Option<Candidate<'a>> = None;
+        let mut reason = Refusal::NoTrustedEndorsement;
+        for (index, (source, endorsement)) in shown.chain(held).enumerate() {
+            let rank = (endorsement.expires(), Reverse(index));
+            match self.judge(endorsement, subject, role, now) {
+                Ok(issuer)
+                    if limit.is_none_or(|limit| rank < limit)
+                        && best.as_ref().is_none_or(|best| rank > best.rank) =>
+                {
+                    best = Some(Candidate { rank, source, endorsement, issuer });
+                }
+                Ok(_) => {}
+                Err(refusal) => reason = reason.max(refusal),
+            }
+        }
+        best.ok_or(reason)
     }
 
     /// Everything about an endorsement that can be judged without its signature.

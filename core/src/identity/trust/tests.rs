@@ -1,10 +1,8 @@
-//! Every refusal, what revocations reach, what ends a standing, and the decision
-//! against a naive model.
+//! Every refusal, what revocations reach, and what ends a standing.
 
-use std::sync::OnceLock;
+mod model;
+
 use std::vec::Vec;
-
-use proptest::prelude::*;
 
 use super::*;
 use crate::identity::{Endorsements, Grant, PrivateIdentity, Rights, Roles};
@@ -349,6 +347,11 @@ fn an_endorsement_that_is_held_counts_as_long_as_it_is_held() {
     assert_eq!(world.store.check(&standing, at(20)), Err(Refusal::NoTrustedEndorsement));
     assert!(!world.store.drop_endorsement(&fingerprint, &world.company.id()));
     assert_eq!(refusal(world.verify(&[], 20)), Refusal::NoTrustedEndorsement);
+
+    // What is held for another certificate says nothing about this one.
+    let of_another = world.endorsement(&world.company, 0, 15, DEVICE);
+    world.store.hold_endorsement(Fingerprint([1; 32]), of_another).unwrap();
+    assert_eq!(refusal(world.verify(&[], 20)), Refusal::NoTrustedEndorsement);
 }
 
 #[test]
@@ -384,115 +387,4 @@ fn full_tables_say_so_and_change_nothing() {
     let held = world.store.hold_endorsement(Fingerprint([4; 32]), endorsement.clone());
     assert_eq!(held, Err(TrustError::Full));
     assert_eq!(world.store.hold_endorsement(Fingerprint([3; 32]), endorsement), Ok(()));
-}
-
-/// What the random test chooses from: three issuers, and of each an endorsement
-/// for every combination of dates, role and genuineness.
-struct Choices {
-    provider: TestProvider,
-    issuers: Vec<PrivateIdentity>,
-    device: PrivateIdentity,
-    endorsements: Vec<Choice>,
-}
-
-#[derive(Clone)]
-struct Choice {
-    issuer: usize,
-    from: u64,
-    to: u64,
-    role: Role,
-    genuine: bool,
-    endorsement: Endorsement,
-}
-
-fn choices() -> &'static Choices {
-    static CHOICES: OnceLock<Choices> = OnceLock::new();
-    CHOICES.get_or_init(|| {
-        let mut provider = provider(8);
-        let issuers: Vec<_> =
-            (0..3).map(|_| new_identity(&mut provider, "issuer", 0, 100)).collect();
-        let device = new_identity(&mut provider, "device", 10, 50);
-        let other = new_identity(&mut provider, "other", 10, 50);
-        let mut endorsements = Vec::new();
-        for (issuer, identity) in issuers.iter().enumerate() {
-            for (from, to) in [(0, 20), (15, 60), (25, 40)] {
-                for role in [Role::Device, Role::Gateway] {
-                    for genuine in [true, false] {
-                        let subject = if genuine { &device } else { &other };
-                        let grant = Grant { roles: role.into(), rights: Rights::ALL };
-                        let endorsement = identity
-                            .endorse(&provider, subject.certificate(), at(from), at(to), grant)
-                            .unwrap();
-                        endorsements.push(Choice { issuer, from, to, role, genuine, endorsement });
-                    }
-                }
-            }
-        }
-        Choices { provider, issuers, device, endorsements }
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_decision_is_that_of_a_naive_model(
-        authorities in proptest::collection::vec(proptest::option::of(any::<bool>()), 3),
-        revocations in proptest::collection::vec((0..3_usize, 0..4_usize), 0..3),
-        shown in proptest::collection::vec(0..36_usize, 0..=4),
-        held in proptest::option::of(0..36_usize),
-        day in 5..65_u64,
-    ) {
-        let world = choices();
-        let id = |party: usize| world.issuers.get(party).unwrap_or(&world.device).id();
-        let mut store = Store::new();
-        for (issuer, full) in authorities.iter().enumerate() {
-            if let Some(full) = full {
-                let authority = if *full { Authority::Full } else { Authority::Endorse };
-                store.add_party(&world.provider, world.issuers[issuer].certificate(), authority).unwrap();
-            }
-        }
-        let mut recorded = Vec::new();
-        for (issuer, subject) in revocations {
-            let revocation = world.issuers[issuer].revoke(&world.provider, id(subject), at(0)).unwrap();
-            let known = store.revoke(&world.provider, &revocation);
-            prop_assert_eq!(known.is_err(), authorities[issuer].is_none());
-            if known.is_ok() {
-                recorded.push((issuer, subject));
-            }
-        }
-        if let Some(held) = held {
-            let fingerprint = world.device.certificate().fingerprint(&world.provider);
-            store.hold_endorsement(fingerprint, world.endorsements[held].endorsement.clone()).unwrap();
-        }
-        let endorsements: Vec<_> =
-            shown.iter().map(|index| world.endorsements[*index].endorsement.clone()).collect();
-        let credential = Credential {
-            certificate: world.device.certificate().clone(),
-            endorsements: Endorsements::new(&endorsements).unwrap(),
-        };
-        let decision = store.verify(&world.provider, &credential, Role::Device, at(day));
-
-        let cut_off = |party: usize| recorded.iter().any(|&(issuer, subject)| {
-            subject == party && (authorities[issuer] == Some(true) || issuer == party)
-        });
-        let good = |choice: &&Choice| {
-            choice.genuine
-                && authorities[choice.issuer].is_some()
-                && !cut_off(choice.issuer)
-                && !recorded.contains(&(choice.issuer, 3))
-                && (choice.from..choice.to).contains(&day)
-                && choice.role == Role::Device
-        };
-        let longest = shown.iter().chain(&held).map(|index| &world.endorsements[*index])
-            .filter(good).map(|choice| choice.to).max();
-        let expected = longest.filter(|_| (10..50).contains(&day) && !cut_off(3));
-        match decision {
-            Ok(verified) => {
-                prop_assert_eq!(Some(verified.standing().valid_until()), expected.map(|to| at(to.min(50))));
-                prop_assert_eq!(store.check(verified.standing(), at(day)), Ok(()));
-            }
-            Err(reason) => prop_assert!(expected.is_none(), "{reason:?}"),
-        }
-    }
 }
