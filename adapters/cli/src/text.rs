@@ -234,7 +234,7 @@ pub fn file<T: TextForm>(comment: &str, value: &T) -> Zeroizing<String> {
     file
 }
 
-/// Reads the text form, alone or as [`file`] writes it.
+/// Reads the text form, alone or as [`file()`] writes it.
 ///
 /// # Errors
 /// [`TextError`].

@@ -219,3 +219,37 @@ fn the_arguments_say_one_thing_to_add() {
     world.fails(4, "trust list nothing.trust");
     world.fails(2, "trust check hall.trust lamp.certificate --role lamp");
 }
+
+#[test]
+fn a_revocation_that_was_changed_on_its_way_is_refused() {
+    let world = lab_with_lamp();
+    world.ok("revoke --issuer lab.identity --subject lamp.certificate --out lamp.revocation");
+    let good = world.text("lamp.revocation");
+    let at = good.len() - 10;
+    let other = if &good[at..=at] == "A" { "B" } else { "A" };
+    let changed = format!("{}{other}{}", &good[..at], &good[at + 1..]);
+    let complaint = world.fails(3, &format!("trust add hall.trust --revocation {changed}"));
+    assert!(complaint.contains("lab did not sign this revocation"), "{complaint}");
+    let trust = world.read("hall.trust");
+    world.write("hall.trust", &format!("{trust}[[revocation]]\nrevocation = \"{changed}\"\n"));
+    let line = trust.lines().count() + 2;
+    let complaint = world.fails(2, CHECK);
+    assert!(complaint.contains(&format!("hall.trust:{line}:14: the signature")), "{complaint}");
+}
+
+#[test]
+fn changes_at_the_same_time_are_all_kept() {
+    let world = World::new();
+    let parties: Vec<_> = (0..6).map(|number| format!("party{number}")).collect();
+    for party in &parties {
+        world.ok(&format!("identity new {party}"));
+    }
+    std::thread::scope(|scope| {
+        let world = &world;
+        for party in &parties {
+            scope.spawn(move || world.ok(&format!("trust add hall.trust {party}.certificate")));
+        }
+    });
+    let listed = world.json("trust list hall.trust");
+    assert_eq!(listed["parties"].as_array().unwrap().len(), parties.len());
+}
