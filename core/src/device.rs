@@ -56,12 +56,13 @@ use crate::connection::{NetworkKey, NetworkKeyId};
 use crate::crypto::Provider;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{PartyId, Revocation, Rights, Role, Trust, TrustStore};
+use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
     AnswerError, Answered, Body, CommandState, ErrorCode, Kind, Label, MAX_ITEMS, Message,
-    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Ticket, Value, Verdict,
+    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Tally, Ticket, Value,
+    Verdict,
 };
 use crate::uplink::{Disconnection, Failure, Settings, Uplink, UplinkEvent};
 use crate::wire::BufferTooSmall;
@@ -218,6 +219,16 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// The gateway, while a session with it stands.
     pub fn gateway(&self) -> Option<PartyId> {
         self.uplink.peer().map(|standing| standing.party())
+    }
+
+    /// The gateway's name, while a session with it stands.
+    pub fn gateway_name(&self) -> Option<&Name> {
+        self.uplink.peer_name()
+    }
+
+    /// What was sent to gateways.
+    pub const fn sent(&self) -> &Tally {
+        self.uplink.sent()
     }
 
     /// Sets the wall time. A device without a clock never calls it.

@@ -31,9 +31,10 @@ use crate::connection::{
 use crate::crypto::Provider;
 use crate::dtls::{self, CloseReason, ConnectionEvent, Datagram, SendError, Session};
 use crate::endpoint::{Address, LocalPort, Transmit};
-use crate::identity::{PartyId, Refusal, Role, Standing, Trust};
+use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
+use crate::transmission::Tally;
 use crate::wire::BufferTooSmall;
 
 use attempt::{Attempt, Established, Step};
@@ -142,6 +143,7 @@ struct Live<P: Provider, A> {
     /// The negotiation service that it came from, to be asked for the next key.
     negotiation: A,
     session: Session<P>,
+    name: Name,
     standing: Standing,
 }
 
@@ -183,6 +185,7 @@ pub(crate) struct Uplink<P: Provider, A> {
     /// Attempts that failed since the last session stood.
     failures: u32,
     heard: AdvertisementFilter<GATEWAYS>,
+    sent: Tally,
     events: Deque<UplinkEvent, EVENTS>,
 }
 
@@ -215,6 +218,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             pursuit: Pursuit::Waiting(now),
             failures: 0,
             heard: AdvertisementFilter::new(FRESHNESS),
+            sent: Tally::new(),
             events: Deque::new(),
         }
     }
@@ -222,6 +226,16 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     /// The verified party above, while a session with it stands.
     pub(crate) fn peer(&self) -> Option<&Standing> {
         self.live.as_ref().map(|live| &live.standing)
+    }
+
+    /// Its name.
+    pub(crate) fn peer_name(&self) -> Option<&Name> {
+        self.live.as_ref().map(|live| &live.name)
+    }
+
+    /// What was sent to it and its predecessors.
+    pub(crate) const fn sent(&self) -> &Tally {
+        &self.sent
     }
 
     /// Takes a datagram from the discovery port. The error is why it was not
@@ -296,6 +310,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     ) -> Result<Transmit<A>, SendError> {
         let live = self.live.as_mut().ok_or(SendError::NotConnected)?;
         let length = live.session.send(&mut party.provider, now, payload, buffer)?;
+        self.sent.note(payload, length);
         Ok(live.path.transmit(length))
     }
 
@@ -476,7 +491,8 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             incarnation: negotiated.peer_incarnation,
             replaced: self.live.is_some(),
         });
-        let live = Live { path, negotiation, session, standing };
+        let name = negotiated.peer.certificate().name().clone();
+        let live = Live { path, negotiation, session, name, standing };
         if let Some(old) = self.live.replace(live) {
             self.bid_farewell(party, now, old.path, old.session);
         }
