@@ -236,6 +236,16 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         self.party.clock.set(now, time)
     }
 
+    /// Prefers a network key from now on; older ones are still accepted.
+    pub fn add_network_key(&mut self, key: NetworkKey) {
+        self.party.take_network_key(key);
+    }
+
+    /// Accepts a network key no longer; `false` if it was not accepted.
+    pub fn retire_network_key(&mut self, id: NetworkKeyId) -> bool {
+        self.party.network.retire(id)
+    }
+
     /// Changes whom the device trusts. If that no longer covers its gateway, the
     /// session ends at once.
     pub fn change_trust<R>(&mut self, now: Instant, change: impl FnOnce(&mut T, &P) -> R) -> R {

@@ -121,6 +121,18 @@ pub enum Disconnection {
     ByApplication,
 }
 
+impl core::fmt::Display for Disconnection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Session(reason) => reason.fmt(f),
+            Self::Untrusted(refusal) => write!(f, "the peer is no longer trusted: {refusal}"),
+            Self::Silent => f.write_str("the peer was silent for too long"),
+            Self::KeyTooOld => f.write_str("the peer did not replace its key in time"),
+            Self::ByApplication => f.write_str("it was closed here"),
+        }
+    }
+}
+
 /// What happened above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UplinkEvent {

@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::commands::{Context, check, endorse, identity, network, revoke, trust};
+use crate::commands::{Context, check, endorse, identity, network, revoke, run, trust};
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Color, Format};
@@ -77,6 +77,19 @@ pub enum Command {
     /// It reads the configuration and everything that it names, as the role itself
     /// would, and tells every mistake with its place: FILE:LINE:COLUMN.
     Check(check::Check),
+    /// Run a device: measure, obey and raise alerts.
+    ///
+    /// It finds its gateway, proves who it is, and then answers data requests and
+    /// commands with the sensors and actuators of this computer that its
+    /// configuration names.
+    Device(run::Device),
+    /// Run a gateway: serve devices, and hand on to a cloud.
+    ///
+    /// It makes itself known, lets the devices in that its trust file covers, polls
+    /// their sensors, and hands readings, alerts and commands on.
+    Gateway(run::Gateway),
+    /// Run a cloud: serve gateways, and see and command their devices.
+    Cloud(run::Cloud),
 }
 
 impl Cli {
@@ -97,6 +110,9 @@ impl Cli {
             Command::Trust(command) => command.run(&context),
             Command::Revoke(command) => command.run(&context),
             Command::Check(command) => command.run(&context),
+            Command::Device(command) => command.run(&context),
+            Command::Gateway(command) => command.run(&context),
+            Command::Cloud(command) => command.run(&context),
         }
     }
 }

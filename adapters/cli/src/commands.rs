@@ -5,6 +5,7 @@ pub mod endorse;
 pub mod identity;
 pub mod network;
 pub mod revoke;
+pub mod run;
 pub mod trust;
 
 use std::time::Duration;

@@ -23,6 +23,9 @@ pub enum Error {
     /// A file could not be read or written, or must not be.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The network can't be used: a port is in use, say.
+    #[error("{0}")]
+    Network(String),
     /// The result could not be written to standard output.
     #[error("can't write to standard output: {0}")]
     Output(std::io::Error),

@@ -11,7 +11,7 @@ Exit codes:
   1  unexpected failure
   2  a mistake in the arguments or in a configuration file
   3  refused: a check of a signature or of trust says no
-  4  a file could not be read or written";
+  4  a file could not be read or written, or a port of the network not be used";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Exit {
     Usage = 2,
     /// A check of a signature or of trust says no.
     Refused = 3,
-    /// A file could not be read or written.
+    /// A file could not be read or written, or a port not be used.
     Io = 4,
 }
 
@@ -41,7 +41,7 @@ impl From<&Error> for Exit {
             Error::Usage(_) | Error::Mistakes(_) => Self::Usage,
             Error::Refused(_) => Self::Refused,
             Error::File(error) if error.is_mistake() => Self::Usage,
-            Error::File(_) | Error::Output(_) => Self::Io,
+            Error::File(_) | Error::Output(_) | Error::Network(_) => Self::Io,
         }
     }
 }

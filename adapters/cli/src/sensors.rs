@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use sysinfo::{Components, Networks, System};
 
-use crate::value::Value;
+use crate::value::{self, Value};
 
 /// What a sensor measures.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Source {
             Self::Memory => {
                 let mut system = System::new().map_err(failed)?;
                 system.refresh_memory();
-                Ok(system.used_memory().into())
+                Ok(value::count(system.used_memory()))
             }
             Self::Temperature { component } => temperature(component.as_deref()),
             Self::BytesReceived { interface } => {
@@ -72,7 +72,7 @@ impl Source {
             Self::BytesSent { interface } => {
                 traffic(interface.as_deref(), sysinfo::NetworkData::total_transmitted)
             }
-            Self::Uptime => System::uptime().map(Value::from).map_err(failed),
+            Self::Uptime => System::uptime().map(value::count).map_err(failed),
         }
     }
 }
@@ -103,10 +103,10 @@ fn traffic(
 ) -> Result<Value, NotAvailable> {
     let networks = Networks::new_with_refreshed_list().map_err(failed)?;
     match interface {
-        None => Ok(networks.values().map(count).fold(0, u64::saturating_add).into()),
+        None => Ok(value::count(networks.values().map(count).fold(0, u64::saturating_add))),
         Some(name) => networks
             .get(OsStr::new(name))
-            .map(|data| count(data).into())
+            .map(|data| value::count(count(data)))
             .ok_or_else(|| NotAvailable(format!("there is no network interface '{name}'"))),
     }
 }

@@ -3,7 +3,7 @@
 mod alert;
 mod part;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,8 +32,9 @@ pub struct DeviceConfig {
     /// Whether it brings a key of its own for each negotiation, so that past
     /// sessions stay closed to whoever steals its long-term keys.
     pub ephemeral: bool,
-    /// Whether it sleeps most of the time.
-    pub sleepy: bool,
+    /// Whether it sleeps most of the time: how often it wakes and asks its gateway
+    /// what is waiting, if it does.
+    pub wake: Option<Duration>,
     /// Where it has the time from.
     pub clock: Clock,
     /// The file in which it keeps the last time that it knew, and network keys
@@ -66,16 +67,15 @@ pub enum Clock {
 }
 
 /// How a device hears advertisements, and how it sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// The UDP port.
     pub discovery_port: u16,
     /// The greatest length of an IP packet, in bytes.
     pub path_mtu: u16,
-    /// Whether it uses IPv4.
-    pub ipv4: bool,
-    /// Whether it uses IPv6.
-    pub ipv6: bool,
+    /// The addresses of this computer that it sends from: at most one of IPv4
+    /// and one of IPv6.
+    pub bind: Vec<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +91,7 @@ struct RawDevice {
     ephemeral: bool,
     #[serde(default)]
     sleepy: bool,
+    wake: Option<Spanned<String>>,
     #[serde(default)]
     clock: Clock,
     state: Option<Spanned<String>>,
@@ -111,6 +112,7 @@ struct RawDevice {
 struct RawListen {
     discovery_port: Option<Spanned<i64>>,
     path_mtu: Option<Spanned<i64>>,
+    bind: Option<Spanned<Vec<Spanned<String>>>>,
     ipv4: Option<Spanned<bool>>,
     ipv6: Option<Spanned<bool>>,
 }
@@ -154,11 +156,16 @@ impl DeviceConfig {
         {
             review.note(limit.span(), "retry_limit can't be shorter than retry; lengthen it");
         }
+        let minute = Duration::from_secs(60);
+        let wake = field::duration(&mut review, raw.wake.as_ref(), "wake", minute);
+        if let (false, Some(field)) = (raw.sleepy, &raw.wake) {
+            review.note(field.span(), "only a device with sleepy = true wakes; take this out");
+        }
         let config = party.map(|party| Self {
             party,
             gateway,
             ephemeral: raw.ephemeral,
-            sleepy: raw.sleepy,
+            wake: raw.sleepy.then_some(wake),
             clock: raw.clock,
             state,
             listen,
@@ -189,19 +196,35 @@ fn review_state(review: &mut Review<'_>, field: &Spanned<String>) -> Option<Path
 impl RawListen {
     fn review(&self, review: &mut Review<'_>) -> Listen {
         let port = self.discovery_port.as_ref();
-        let is_on = |field: &Option<Spanned<bool>>| field.as_ref().is_none_or(|on| *on.get_ref());
-        let listen = Listen {
+        Listen {
             discovery_port: field::port(review, port, "discovery_port", super::DISCOVERY_PORT),
             path_mtu: field::path_mtu(review, self.path_mtu.as_ref()),
-            ipv4: is_on(&self.ipv4),
-            ipv6: is_on(&self.ipv6),
-        };
-        if !listen.ipv4
-            && !listen.ipv6
-            && let Some(place) = &self.ipv6
-        {
-            review.note(place.span(), "IPv4 and IPv6 can't both be off; turn one on");
+            bind: self.bind(review),
         }
-        listen
+    }
+
+    fn bind(&self, review: &mut Review<'_>) -> Vec<IpAddr> {
+        let is_on = |field: &Option<Spanned<bool>>| field.as_ref().is_none_or(|on| *on.get_ref());
+        match (&self.bind, &self.ipv4, &self.ipv6) {
+            (Some(addresses), None, None) => field::bind(review, addresses),
+            (Some(_), Some(place), _) | (Some(_), None, Some(place)) => {
+                let problem = "bind says already which of IPv4 and IPv6 is used; take this out";
+                review.note(place.span(), problem);
+                Vec::new()
+            }
+            (None, ipv4, ipv6) => {
+                let mut addresses: Vec<IpAddr> = Vec::new();
+                if is_on(ipv4) {
+                    addresses.push(Ipv4Addr::UNSPECIFIED.into());
+                }
+                if is_on(ipv6) {
+                    addresses.push(Ipv6Addr::UNSPECIFIED.into());
+                }
+                if let (true, Some(place)) = (addresses.is_empty(), ipv6) {
+                    review.note(place.span(), "IPv4 and IPv6 can't both be off; turn one on");
+                }
+                addresses
+            }
+        }
     }
 }

@@ -1,17 +1,15 @@
 //! Fields that occur in more than one configuration, and their mistakes.
 
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use iot_crypto::transmission::{Label, MAX_LABEL};
 use toml::Spanned;
 
 use crate::document::Review;
 use crate::time::parse_duration;
-
-/// The longest label, in bytes (SPEC.md section 10).
-const MAX_LABEL: usize = 16;
 
 /// A whole number in `range`; `default` if the field is not there.
 pub(super) fn number<T>(
@@ -89,6 +87,28 @@ pub(super) fn address(review: &mut Review<'_>, field: &Spanned<String>) -> Optio
     address
 }
 
+/// Addresses of this computer to listen on and send from.
+pub(super) fn bind(review: &mut Review<'_>, field: &Spanned<Vec<Spanned<String>>>) -> Vec<IpAddr> {
+    if field.get_ref().is_empty() {
+        review.note(field.span(), "there is no address to listen on; write at least one");
+    }
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for field in field.get_ref() {
+        let text = field.get_ref();
+        match text.parse::<IpAddr>() {
+            Ok(address) if addresses.contains(&address) => {
+                review.note(field.span(), format!("{address} is there twice; take one out"));
+            }
+            Ok(address) => addresses.push(address),
+            Err(_) => review.note(
+                field.span(),
+                format!("'{text}' is not an IP address; write it without a port, as 0.0.0.0"),
+            ),
+        }
+    }
+    addresses
+}
+
 /// A label of 1 to 16 bytes.
 pub(super) fn label(review: &mut Review<'_>, field: &Spanned<String>) -> Option<String> {
     let label = field.get_ref();
@@ -98,6 +118,8 @@ pub(super) fn label(review: &mut Review<'_>, field: &Spanned<String>) -> Option<
         format!("the label '{label}' has {} bytes; shorten it to {MAX_LABEL}", label.len())
     } else if label.chars().any(char::is_control) {
         "a label can't have control characters; take them out".to_owned()
+    } else if Label::parse(label).is_none() {
+        format!("'{label}' is not the number of a label; write #1 to #65535, or a name")
     } else {
         return Some(label.clone());
     };

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use iot_crypto::transmission::MAX_ITEMS;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -13,9 +14,6 @@ use super::service::{Cookies, RawRotation, Service, ServiceFields};
 use crate::document::{Document, Review};
 use crate::error::Error;
 use crate::provider::OsProvider;
-
-/// The greatest number of labels in one data request (SPEC.md section 10).
-const MAX_LABELS: usize = 8;
 
 /// The configuration of a gateway.
 #[derive(Clone, Debug)]
@@ -167,9 +165,9 @@ impl RawAdvertise {
 impl RawPoll {
     fn review(&self, review: &mut Review<'_>) -> Poll {
         let every = Duration::from_secs(10);
-        if let Some(excess) = self.labels.get(MAX_LABELS) {
+        if let Some(excess) = self.labels.get(MAX_ITEMS) {
             let problem = format!(
-                "more than {MAX_LABELS} labels don't fit into one request; take some out, or \
+                "more than {MAX_ITEMS} labels don't fit into one request; take some out, or \
                  leave the list empty to ask for everything"
             );
             review.note(excess.span(), problem);

@@ -92,27 +92,10 @@ impl ServiceFields<'_> {
     }
 
     fn bind(&self, review: &mut Review<'_>) -> Vec<IpAddr> {
-        let Some(field) = self.bind else {
-            return vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
-        };
-        if field.get_ref().is_empty() {
-            review.note(field.span(), "there is no address to listen on; write at least one");
+        match self.bind {
+            Some(addresses) => field::bind(review, addresses),
+            None => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
         }
-        let mut addresses = Vec::new();
-        for field in field.get_ref() {
-            let text = field.get_ref();
-            match text.parse() {
-                Ok(address) if addresses.contains(&address) => {
-                    review.note(field.span(), format!("{address} is there twice; take one out"));
-                }
-                Ok(address) => addresses.push(address),
-                Err(_) => review.note(
-                    field.span(),
-                    format!("'{text}' is not an IP address; write it without a port, as 0.0.0.0"),
-                ),
-            }
-        }
-        addresses
     }
 }
 

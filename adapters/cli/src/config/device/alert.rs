@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use iot_crypto::transmission::{self, MAX_TEXT};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -9,9 +10,7 @@ use super::field;
 use super::part::{ActuatorConfig, SensorConfig};
 use crate::actuators::Actuator;
 use crate::document::Review;
-
-/// The longest text of an alert, in bytes (SPEC.md section 10).
-const MAX_TEXT: usize = 64;
+use crate::value;
 
 /// What a device raises an alert for.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +57,16 @@ pub enum Severity {
     Warning,
     /// Somebody must act.
     Critical,
+}
+
+impl From<Severity> for transmission::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Information => Self::Information,
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Critical,
+        }
+    }
 }
 
 impl AlertConfig {
@@ -121,7 +130,7 @@ impl RawAlert {
     ) -> Option<String> {
         let label = field::label(review, &self.label)?;
         let is_state = |actuator: &ActuatorConfig| match &actuator.actuator {
-            Actuator::State(value) => value.as_number().is_some(),
+            Actuator::State(value) => value::as_number(value).is_some(),
             Actuator::Run(_) => false,
         };
         let known = sensors.iter().any(|sensor| sensor.label == label)
