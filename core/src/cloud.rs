@@ -21,7 +21,7 @@ use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::transmission::{
     Body, CommandState, ErrorCode, GivenUp, Kind, Label, Message, MessageId, OwnedReading,
-    OwnedValue, PresenceState, Refused, Severity, Ticket, Value,
+    OwnedValue, PresenceState, Refused, Severity, Tally, Ticket, Value,
 };
 use crate::uplink::Disconnection;
 use crate::wire::BufferTooSmall;
@@ -157,6 +157,11 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// The gateways that are connected, and their names.
     pub fn gateways(&self) -> impl Iterator<Item = (PartyId, &Name)> {
         self.downlink.connected()
+    }
+
+    /// What was sent to all gateways together.
+    pub const fn sent_to_gateways(&self) -> &Tally {
+        self.downlink.sent()
     }
 
     /// The devices, as their gateways told last.

@@ -54,12 +54,13 @@ use crate::connection::{NetworkKey, NetworkKeyId};
 use crate::crypto::Provider;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{PartyId, Revocation, Rights, Role, Trust, TrustStore};
+use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
     AnswerError, Answered, Body, CommandState, ErrorCode, Kind, Label, MAX_ITEMS, Message,
-    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Ticket, Value, Verdict,
+    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Tally, Ticket, Value,
+    Verdict,
 };
 use crate::uplink::{ANSWER_TIME, Disconnection, Failure, Settings, Uplink, UplinkEvent};
 use crate::wire::BufferTooSmall;
@@ -251,9 +252,29 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         self.uplink.peer().map(|standing| standing.party())
     }
 
+    /// The gateway's name, while a session with it stands.
+    pub fn gateway_name(&self) -> Option<&Name> {
+        self.uplink.peer_name()
+    }
+
+    /// What was sent to gateways.
+    pub const fn sent(&self) -> &Tally {
+        self.uplink.sent()
+    }
+
     /// Sets the wall time. A device without a clock never calls it.
     pub fn set_time(&mut self, now: Instant, time: crate::time::UnixTime) -> bool {
         self.party.clock.set(now, time)
+    }
+
+    /// Prefers a network key from now on; older ones are still accepted.
+    pub fn add_network_key(&mut self, key: NetworkKey) {
+        self.party.take_network_key(key);
+    }
+
+    /// Accepts a network key no longer; `false` if it was not accepted.
+    pub fn retire_network_key(&mut self, id: NetworkKeyId) -> bool {
+        self.party.network.retire(id)
     }
 
     /// Changes whom the device trusts. If that no longer covers its gateway, the

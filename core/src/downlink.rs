@@ -31,7 +31,7 @@ use crate::identity::{Name, PartyId, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::timers::Timers;
-use crate::transmission::{Body, GivenUp, Kind, MessageId, Refused, Ticket};
+use crate::transmission::{Body, GivenUp, Kind, MessageId, Refused, Tally, Ticket};
 use crate::uplink::Disconnection;
 use crate::wire::BufferTooSmall;
 
@@ -185,6 +185,7 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     /// The peers that have requests to be sent.
     ready: BTreeSet<PartyId>,
     answers: VecDeque<(PartyId, Vec<u8>)>,
+    sent: Tally,
     events: VecDeque<DownlinkEvent>,
 }
 
@@ -212,6 +213,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             timers: Timers::new(),
             ready: BTreeSet::new(),
             answers: VecDeque::new(),
+            sent: Tally::new(),
             events: VecDeque::new(),
         })
     }
@@ -232,6 +234,11 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             .iter()
             .filter(|(_, peer)| peer.session().is_some())
             .map(|(id, peer)| (*id, &peer.name))
+    }
+
+    /// What was sent to all peers together.
+    pub(crate) const fn sent(&self) -> &Tally {
+        &self.sent
     }
 
     /// Takes a datagram from one of the two services' ports.

@@ -28,7 +28,9 @@ use crate::identity::{Name, PartyId, Revocation, Role, Trust, TrustError, TrustS
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::timers::Timers;
-use crate::transmission::{CommandState, ErrorCode, MessageId, OwnedReading, OwnedValue, Severity};
+use crate::transmission::{
+    CommandState, ErrorCode, MessageId, OwnedReading, OwnedValue, Severity, Tally,
+};
 use crate::uplink::{Disconnection, Failure, Uplink};
 use crate::wire::BufferTooSmall;
 
@@ -195,6 +197,21 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// The cloud, while a session with it stands.
     pub fn cloud(&self) -> Option<PartyId> {
         self.uplink.as_ref()?.peer().map(|standing| standing.party())
+    }
+
+    /// The name of the cloud, while a session with it stands.
+    pub fn cloud_name(&self) -> Option<&Name> {
+        self.uplink.as_ref()?.peer_name()
+    }
+
+    /// What was sent to the cloud; `None` if there is none to send to.
+    pub fn sent_to_cloud(&self) -> Option<&Tally> {
+        self.uplink.as_ref().map(Uplink::sent)
+    }
+
+    /// What was sent to all devices together.
+    pub const fn sent_to_devices(&self) -> &Tally {
+        self.downlink.sent()
     }
 
     /// The devices that are connected, and their names.

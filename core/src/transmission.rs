@@ -80,6 +80,7 @@ mod reading;
 mod requests;
 mod responses;
 mod stored;
+mod tally;
 mod unit;
 
 #[cfg(test)]
@@ -97,6 +98,7 @@ pub use requests::{
     Answered, Cause, GivenUp, INITIAL_INTERVAL, LONGEST_INTERVAL, Refused, Requests,
 };
 pub use responses::{AnswerError, PATIENCE, Responses, Ticket, Verdict};
+pub use tally::{Sent, Tally};
 pub use unit::Unit;
 
 /// How far the ids of a party's unanswered requests may lie apart: the receiver

@@ -31,9 +31,10 @@ use crate::connection::{
 use crate::crypto::Provider;
 use crate::dtls::{self, CloseReason, ConnectionEvent, Datagram, SendError, Session};
 use crate::endpoint::{Address, LocalPort, Transmit};
-use crate::identity::{PartyId, Refusal, Role, Standing, Trust};
+use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
+use crate::transmission::Tally;
 use crate::wire::BufferTooSmall;
 
 use attempt::{Attempt, Established, Peer, Step};
@@ -120,6 +121,18 @@ pub enum Disconnection {
     ByApplication,
 }
 
+impl core::fmt::Display for Disconnection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Session(reason) => reason.fmt(f),
+            Self::Untrusted(refusal) => write!(f, "the peer is no longer trusted: {refusal}"),
+            Self::Silent => f.write_str("the peer was silent for too long"),
+            Self::KeyTooOld => f.write_str("the peer did not replace its key in time"),
+            Self::ByApplication => f.write_str("it was closed here"),
+        }
+    }
+}
+
 /// What happened above.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UplinkEvent {
@@ -197,6 +210,7 @@ pub(crate) struct Uplink<P: Provider, A> {
     /// Attempts that failed since the last session stood.
     failures: u32,
     heard: AdvertisementFilter<GATEWAYS>,
+    sent: Tally,
     events: Deque<UplinkEvent, EVENTS>,
 }
 
@@ -230,6 +244,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             pursuit: Pursuit::Waiting(now),
             failures: 0,
             heard: AdvertisementFilter::new(FRESHNESS),
+            sent: Tally::new(),
             events: Deque::new(),
         }
     }
@@ -237,6 +252,16 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     /// The verified party above, while a session with it stands.
     pub(crate) fn peer(&self) -> Option<&Standing> {
         self.live.as_ref().map(|live| &live.peer.standing)
+    }
+
+    /// Its name.
+    pub(crate) fn peer_name(&self) -> Option<&Name> {
+        self.live.as_ref().map(|live| &live.peer.name)
+    }
+
+    /// What was sent to it and its predecessors.
+    pub(crate) const fn sent(&self) -> &Tally {
+        &self.sent
     }
 
     /// Takes a datagram from the discovery port. The error is why it was not
@@ -311,6 +336,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     ) -> Result<Transmit<A>, SendError> {
         let live = self.live.as_mut().ok_or(SendError::NotConnected)?;
         let length = live.session.send(&mut party.provider, now, payload, buffer)?;
+        self.sent.note(payload, length);
         Ok(live.path.transmit(length))
     }
 

@@ -261,6 +261,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         let session = self.peers.get(&peer)?.session()?;
         let (to, length) =
             self.transmission.send(&mut party.provider, now, session, message, buffer).ok()?;
+        self.sent.note(message, length);
         Some(Transmit::new(LocalPort::Transmission, to, length))
     }
 

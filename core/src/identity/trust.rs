@@ -157,6 +157,36 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize> 
     }
 }
 
+/// A store that is too large for a stack.
+#[cfg(feature = "alloc")]
+impl<T: Trust> Trust for alloc::boxed::Box<T> {
+    fn verify<P: Provider>(
+        &self,
+        provider: &P,
+        credential: &Credential,
+        role: Role,
+        now: UnixTime,
+    ) -> Result<VerifiedCertificate, Refusal> {
+        T::verify(self, provider, credential, role, now)
+    }
+
+    fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
+        T::check(self, standing, now)
+    }
+
+    fn revoke<P: Provider>(
+        &mut self,
+        provider: &P,
+        revocation: &Revocation,
+    ) -> Result<Recorded, TrustError> {
+        T::revoke(self, provider, revocation)
+    }
+
+    fn revocations(&self) -> impl Iterator<Item = &Revocation> {
+        T::revocations(self)
+    }
+}
+
 /// An endorsement that the verifier holds itself.
 #[derive(Clone, Debug)]
 struct Held {

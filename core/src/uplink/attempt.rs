@@ -13,7 +13,7 @@ use crate::dtls::{
     Client, CloseReason, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Session,
 };
 use crate::endpoint::Address;
-use crate::identity::{PartyId, Standing, Trust};
+use crate::identity::{Name, PartyId, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
@@ -109,6 +109,7 @@ pub(super) struct Established<P: Provider, A> {
 pub(super) struct Peer<A> {
     /// Its negotiation service, to be asked for the next key.
     pub(super) negotiation: A,
+    pub(super) name: Name,
     pub(super) standing: Standing,
     pub(super) incarnation: u32,
 }
@@ -317,6 +318,7 @@ impl<P: Provider, A: Address> Requesting<P, A> {
                 };
                 let peer = Peer {
                     negotiation: self.path.peer,
+                    name: negotiated.peer.certificate().name().clone(),
                     standing: negotiated.peer.standing().clone(),
                     incarnation: negotiated.peer_incarnation,
                 };

@@ -106,6 +106,13 @@ fn header(bytes: &[u8]) -> Result<(u8, MessageId), Error> {
     Ok((fields.next()?, fields.next()?))
 }
 
+impl Kind {
+    /// The kind of an encoded message, as far as its beginning tells.
+    pub(in crate::transmission) fn of_encoded(message: &[u8]) -> Option<Self> {
+        header(message).ok().and_then(|(number, _)| Self::from_number(number))
+    }
+}
+
 impl<'b> Decode<'b, ()> for Message<'b> {
     fn decode(decoder: &mut Decoder<'b>, (): &mut ()) -> Result<Self, Error> {
         let mut fields = Fields::open(decoder)?;

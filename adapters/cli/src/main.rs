@@ -1,0 +1,7 @@
+//! The program `iot-crypto`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    iot_crypto_cli::main()
+}

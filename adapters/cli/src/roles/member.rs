@@ -1,0 +1,121 @@
+//! What the three roles have in common: whom they trust, the keys of their
+//! network, their time and their end.
+
+use std::net::SocketAddr;
+
+use iot_crypto::cloud::Cloud;
+use iot_crypto::connection::{NetworkKey, NetworkKeyId};
+use iot_crypto::device::Device;
+use iot_crypto::gateway::Gateway;
+use iot_crypto::identity::{PartyId, Revocation, Trust as _};
+use iot_crypto::party::Party;
+use iot_crypto::time::{Instant, UnixTime};
+
+use crate::provider::OsProvider;
+use crate::trust_file::Store;
+
+/// The device of this program.
+pub(super) type HostDevice = Device<OsProvider, SocketAddr, Box<Store>>;
+/// The gateway of this program.
+pub(super) type HostGateway = Gateway<OsProvider, SocketAddr, Box<Store>>;
+/// The cloud of this program.
+pub(super) type HostCloud = Cloud<OsProvider, SocketAddr, Box<Store>>;
+
+/// A member of a network.
+pub(super) trait Member {
+    /// What it is, and what it knows.
+    fn party(&self) -> &Party<OsProvider, Box<Store>>;
+
+    /// Trusts whom `store` says from now on.
+    fn change_trust(&mut self, now: Instant, store: Box<Store>);
+
+    /// Tells the parties below of a revocation that is in the store already.
+    fn pass_on(&mut self, now: Instant, revocation: &Revocation);
+
+    /// Prefers a network key, and tells the parties below.
+    fn add_network_key(&mut self, now: Instant, key: NetworkKey);
+
+    /// Accepts a network key no longer.
+    fn retire_network_key(&mut self, id: NetworkKeyId);
+
+    /// Sets the wall time; `false` if it lies behind the last one.
+    fn set_time(&mut self, now: Instant, time: UnixTime) -> bool;
+
+    /// Ends all sessions.
+    fn close(&mut self, now: Instant);
+
+    /// The revocations of a party that it knows.
+    fn revocations_of(&self, subject: PartyId) -> Vec<Revocation> {
+        let all = self.party().trust().revocations();
+        all.filter(|revocation| revocation.subject() == subject).cloned().collect()
+    }
+}
+
+impl Member for HostDevice {
+    fn party(&self) -> &Party<OsProvider, Box<Store>> {
+        self.party()
+    }
+
+    fn change_trust(&mut self, now: Instant, store: Box<Store>) {
+        self.change_trust(now, |trust, _| *trust = store);
+    }
+
+    fn pass_on(&mut self, _: Instant, _: &Revocation) {}
+
+    fn add_network_key(&mut self, _: Instant, key: NetworkKey) {
+        self.add_network_key(key);
+    }
+
+    fn retire_network_key(&mut self, id: NetworkKeyId) {
+        self.retire_network_key(id);
+    }
+
+    fn set_time(&mut self, now: Instant, time: UnixTime) -> bool {
+        self.set_time(now, time)
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.close(now);
+    }
+}
+
+/// The gateway and the cloud have the same methods by other types.
+macro_rules! member_with_parties_below {
+    ($role:ty) => {
+        impl Member for $role {
+            fn party(&self) -> &Party<OsProvider, Box<Store>> {
+                self.party()
+            }
+
+            fn change_trust(&mut self, now: Instant, store: Box<Store>) {
+                self.change_trust(now, |trust, _| *trust = store);
+            }
+
+            fn pass_on(&mut self, now: Instant, revocation: &Revocation) {
+                if let Err(error) = self.revoke(now, revocation) {
+                    tracing::warn!(subject = %revocation.subject(), %error,
+                        "a revocation is not passed on");
+                }
+            }
+
+            fn add_network_key(&mut self, now: Instant, key: NetworkKey) {
+                self.add_network_key(now, key);
+            }
+
+            fn retire_network_key(&mut self, id: NetworkKeyId) {
+                self.retire_network_key(id);
+            }
+
+            fn set_time(&mut self, now: Instant, time: UnixTime) -> bool {
+                self.set_time(now, time)
+            }
+
+            fn close(&mut self, now: Instant) {
+                self.close(now);
+            }
+        }
+    };
+}
+
+member_with_parties_below!(HostGateway);
+member_with_parties_below!(HostCloud);
