@@ -296,7 +296,10 @@ impl Who {
 
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.role, self.label())
+        match self.label() {
+            label if label == self.role => f.write_str(label),
+            label => write!(f, "{} {label}", self.role),
+        }
     }
 }
 

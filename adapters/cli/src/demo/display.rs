@@ -26,11 +26,14 @@ pub(super) struct Display {
     format: Format,
     /// What was shown in this step, so that what is repeated is shown once.
     shown: RefCell<BTreeSet<String>>,
+    /// What is shown once in all steps together, and was.
+    once: RefCell<BTreeSet<String>>,
 }
 
 impl Display {
-    pub(super) const fn new(format: Format) -> Self {
-        Self { format, shown: RefCell::new(BTreeSet::new()) }
+    pub(super) fn new(format: Format) -> Self {
+        let [shown, once] = [RefCell::new(BTreeSet::new()), RefCell::new(BTreeSet::new())];
+        Self { format, shown, once }
     }
 
     pub(super) fn title(&self) -> Result<(), Error> {
@@ -73,9 +76,15 @@ impl Display {
     /// What a party tells, once a step.
     pub(super) fn narrate(&self, actor: Actor, event: &Event) {
         let Some(subject) = subject(actor, event) else { return };
-        if self.shown.borrow_mut().insert(format!("{actor:?} {subject}")) {
+        let shown = match event {
+            Event::Readings { .. } => &self.once,
+            _ => &self.shown,
+        };
+        if shown.borrow_mut().insert(format!("{actor:?} {subject}")) {
             self.tell(actor, event);
-            if let Some(advice) = event.advice() {
+            if let Some(advice) = event.advice()
+                && self.once.borrow_mut().insert(advice.to_owned())
+            {
                 self.say(actor, DIM, &format!("→ {advice}"));
             }
         }
@@ -151,8 +160,7 @@ fn subject(actor: Actor, event: &Event) -> Option<String> {
         }
         Event::Presence { device, state, .. } => Some(format!("{} {state}", device.label())),
         Event::Failed { reason, .. } => Some(reason.clone()),
-        // That of the other side tells more.
-        Event::Negotiated { exchange: None, .. } => None,
+        event if event.is_detail() => None,
         Event::DataRequested { .. } | Event::Traffic { .. } | Event::Stopped => None,
         Event::CommandStatus { .. } if actor == Actor::Hall => None,
         event => Some(event.to_string()),

@@ -74,11 +74,6 @@ impl Network {
         &self.program
     }
 
-    /// The port of the advertisements.
-    pub(super) const fn discovery_port(&self) -> u16 {
-        self.discovery_port
-    }
-
     /// Where the files stay after the end, if they do; `failed` if the
     /// demonstration did.
     pub(super) fn kept(&self, failed: bool) -> Option<&Path> {

@@ -199,8 +199,7 @@ impl Play {
     fn refuse(&mut self) -> Result<Option<String>, Failure> {
         self.network.configure(Actor::Freezer, None)?;
         self.start(Actor::Freezer)?;
-        let times = self.expect(0, refusal())?;
-        drop(times);
+        self.expect(0, refusal())?;
         Ok(None)
     }
 
@@ -227,7 +226,7 @@ impl Play {
             Expectation::new(
                 actor,
                 format!("has no session with {}", peer.name()),
-                move |event| matches!(event, Event::Disconnected { peer: who, .. } if names(who, peer)),
+                move |event| matches!(event, Event::Disconnected { peer: who, .. } if is(who, peer)),
             )
         };
         let times = self
@@ -302,11 +301,6 @@ fn is(who: &Who, actor: Actor) -> bool {
     who.name.as_deref() == Some(actor.name())
 }
 
-/// Whether `who` is the actor, or of its role, if the name is not known.
-fn names(who: &Who, actor: Actor) -> bool {
-    is(who, actor) || (who.name.is_none() && who.role == actor.role())
-}
-
 fn connected(actor: Actor, peer: Actor) -> Expectation {
     Expectation::new(
         actor,
@@ -332,7 +326,7 @@ fn alert(actor: Actor) -> Expectation {
 
 /// The third device is refused, since nobody who is trusted endorsed it; both
 /// sides say so.
-fn refusal() -> [Expectation; 2] {
+fn refusal() -> [Expectation; 3] {
     [
         Expectation::new(Actor::Hall, "refuses freezer", |event| {
             matches!(event, Event::Refused { peer: Some(who), code, .. }
@@ -341,6 +335,10 @@ fn refusal() -> [Expectation; 2] {
         Expectation::new(Actor::Freezer, "is told why it is refused", |event| {
             let reason = Refusal::NoTrustedEndorsement.to_string();
             matches!(event, Event::Failed { reason: told, .. } if told.contains(&reason))
+        }),
+        Expectation::new(Actor::Cloud, "hears that freezer is refused", |event| {
+            matches!(event, Event::Presence { device, state, .. }
+                if is(device, Actor::Freezer) && state == "refused")
         }),
     ]
 }

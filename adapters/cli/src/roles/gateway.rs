@@ -120,8 +120,11 @@ impl GatewayProgram {
         self.names.who(Role::Device, id)
     }
 
-    fn cloud(&self, id: PartyId) -> Who {
-        Who::new(Role::Cloud, id, self.gateway.cloud_name())
+    fn cloud(&mut self, id: PartyId) -> Who {
+        if let Some(name) = self.gateway.cloud_name() {
+            self.names.learn(id, name);
+        }
+        self.names.who(Role::Cloud, id)
     }
 
     /// Does what an event asks for; gives what to tell.
@@ -139,14 +142,14 @@ impl GatewayProgram {
                 Event::Disconnected {
                     peer: self.cloud(cloud),
                     reason: reason.to_string(),
-                    advice: advice::on_disconnection(&reason, Role::Cloud),
+                    advice: advice::on_disconnection(&reason, Role::Cloud, desk.files.trust()),
                 }
             }
             GatewayEvent::CloudFailed(failure) => {
                 self.meter.reset();
                 Event::Failed {
                     reason: failure.to_string(),
-                    advice: advice::on_failure(&failure, Role::Cloud),
+                    advice: advice::on_failure(&failure, Role::Cloud, desk.files.trust()),
                 }
             }
             GatewayEvent::DeviceNegotiated { device } => {
@@ -156,7 +159,7 @@ impl GatewayProgram {
                 if let Some((id, name)) = &who {
                     self.names.learn(*id, name);
                 }
-                service::refused(who, refusal, Role::Device)
+                service::refused(who, refusal, Role::Device, desk.files.trust())
             }
             GatewayEvent::DeviceConnected { device, name, replaced } => {
                 self.names.learn(device, &name);
@@ -165,7 +168,7 @@ impl GatewayProgram {
             GatewayEvent::DeviceDisconnected { device, name, reason } => Event::Disconnected {
                 peer: Who::new(Role::Device, device, Some(&name)),
                 reason: reason.to_string(),
-                advice: advice::on_disconnection(&reason, Role::Device),
+                advice: advice::on_disconnection(&reason, Role::Device, desk.files.trust()),
             },
             GatewayEvent::Readings { device, readings } => Event::Readings {
                 device: self.device(device),

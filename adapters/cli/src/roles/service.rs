@@ -2,6 +2,7 @@
 //! those that they serve.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use iot_crypto::connection::NegotiationRefusal;
 use iot_crypto::downlink::{self, RequestError};
@@ -81,17 +82,18 @@ pub(super) fn settings(
     settings
 }
 
-/// The event for a party that was refused.
+/// The event for a party that was refused; `trust` is the trust file.
 pub(super) fn refused(
     who: Option<(PartyId, Name)>,
     refusal: NegotiationRefusal,
     below: Role,
+    trust: &Path,
 ) -> Event {
     Event::Refused {
         peer: who.map(|(id, name)| Who::new(below, id, Some(&name))),
         code: refusal.code(),
         reason: refusal.to_string(),
-        advice: advice::on_refused(refusal, below),
+        advice: advice::on_refused(refusal, below, trust),
     }
 }
 
