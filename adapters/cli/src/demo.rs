@@ -26,8 +26,9 @@ use measurements::Measurements;
 use network::Network;
 use steps::Play;
 
-/// How long the whole demonstration may take.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long the steps may take together. The end takes two seconds more at the
+/// most.
+const LIMIT: Duration = Duration::from_secs(27);
 
 /// How to demonstrate.
 #[derive(Clone, Debug)]
@@ -136,54 +137,41 @@ pub fn run(manner: &Manner) -> Result<Exit, Error> {
     let network = Network::new(manner.keep.as_deref())?;
     display.title()?;
     let mut play = Play::new(network, display, begun + LIMIT)?;
-    let mut measured = play.perform();
-    let interrupted = matches!(measured, Err(Failure::Interrupted));
-    let measurements = measured.as_ref().ok();
-    if manner.format == Format::Text {
-        match &measured {
-            Ok(measurements) => play.display().conclude(measurements, begun.elapsed())?,
-            Err(failure) => play.display().give_up(play.steps(), failure)?,
-        }
+    let measured = play.perform();
+    let keep = matches!(&measured, Err(failure) if *failure != Failure::Interrupted);
+    match manner.format {
+        Format::Json => print_report(&play, begun, measured.as_ref().ok(), keep)?,
+        Format::Text => play.display().conclude(&measured, play.steps(), begun.elapsed())?,
     }
-    let result = match manner.format {
-        Format::Json => report(&play, begun, measurements),
-        Format::Text => Ok(()),
-    };
-    result?;
-    if manner.stay
-        && measured.is_ok()
-        && let Err(failure) = play.stay()
-        && failure != Failure::Interrupted
+    let end = if manner.stay && measured.is_ok() { play.stay() } else { Failure::Interrupted };
+    let breaks_down = end != Failure::Interrupted;
+    if breaks_down {
+        play.display().conclude(&Err(end), play.steps(), begun.elapsed())?;
+    }
+    if let Some(directory) = play.end(keep || breaks_down)
+        && manner.format == Format::Text
     {
-        play.display().give_up(play.steps(), &failure)?;
-        measured = Err(failure);
+        display::print(&format!("The files and logs are in {}", directory.display()))?;
     }
-    let keeps = measured.is_err() && !interrupted;
-    if let Some(directory) = play.end(keeps) {
-        let logs = if keeps { "the logs are in" } else { "the files are in" };
-        play_note(manner.format, &format!("{logs} {}", directory.display()))?;
-    }
-    Ok(if measured.is_ok() { Exit::Success } else { Exit::Failure })
+    Ok(if measured.is_ok() && !breaks_down { Exit::Success } else { Exit::Failure })
 }
 
-fn report(play: &Play, begun: Instant, measurements: Option<&Measurements>) -> Result<(), Error> {
+fn print_report(
+    play: &Play,
+    begun: Instant,
+    measurements: Option<&Measurements>,
+    keep: bool,
+) -> Result<(), Error> {
     let report = Report {
         ok: measurements.is_some(),
         ms: milliseconds(begun.elapsed()),
         steps: play.steps(),
         measurements,
-        directory: play.kept_directory(measurements.is_none()),
+        directory: play.kept_directory(keep),
     };
     let text =
         serde_json::to_string(&report).map_err(|error| Error::Unexpected(error.to_string()))?;
     display::print(&text)
-}
-
-fn play_note(format: Format, note: &str) -> Result<(), Error> {
-    match format {
-        Format::Text => display::print(note),
-        Format::Json => Ok(()),
-    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

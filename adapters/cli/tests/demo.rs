@@ -114,3 +114,44 @@ fn it_can_be_interrupted_and_leaves_nothing_behind() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(is_empty(directory.path()));
 }
+
+/// The process ids of the parties of a demonstration, by their configuration.
+fn parties(demo: u32) -> Vec<(u32, String)> {
+    let mut parties = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap() {
+        let path = entry.unwrap().path();
+        let Some(pid) = path.file_name().and_then(|name| name.to_str()?.parse().ok()) else {
+            continue;
+        };
+        // A process may end while it is looked at.
+        let stat = fs::read_to_string(path.join("stat")).unwrap_or_default();
+        let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+        if parent == Some(demo.to_string().as_str()) {
+            let command = fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+            parties.push((pid, command.replace('\0', " ")));
+        }
+    }
+    parties
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_goes_wrong_is_told_with_the_place_of_the_logs_and_nobody_is_left() {
+    let directory = TempDir::new().unwrap();
+    let mut child = demo(directory.path(), &["--stay"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("until Ctrl-C")), "it stays");
+    let before = parties(child.id());
+    assert_eq!(before.len(), 5, "{before:?}");
+    let (meter, _) = before.iter().find(|(_, line)| line.contains("meter.toml")).unwrap();
+    assert!(Command::new("kill").args(["-KILL", &meter.to_string()]).status().unwrap().success());
+    let rest: Vec<_> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let text = rest.join("\n");
+    assert!(text.contains("meter has ended unexpectedly"), "{text}");
+    let kept = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
+    assert!(text.contains(kept.to_str().unwrap()) && kept.join("meter.log").exists(), "{text}");
+    for (pid, _) in before {
+        assert!(!Path::new("/proc").join(pid.to_string()).exists(), "{pid} is left");
+    }
+}

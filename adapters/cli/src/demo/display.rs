@@ -101,16 +101,23 @@ impl Display {
         }
     }
 
-    pub(super) fn conclude(&self, measured: &Measurements, took: Duration) -> Result<(), Error> {
-        let style = AnsiColor::Green.on_default().bold();
-        let took = took.as_secs_f64();
-        print(&format!("\n{measured}\n\n{style}All steps happened, in {took:.1} s{style:#}"))
-    }
-
-    pub(super) fn give_up(&self, steps: &[StepReport], failure: &Failure) -> Result<(), Error> {
-        if self.format == Format::Json {
-            return Ok(());
-        }
+    /// What came of it.
+    pub(super) fn conclude(
+        &self,
+        measured: &Result<Measurements, Failure>,
+        steps: &[StepReport],
+        took: Duration,
+    ) -> Result<(), Error> {
+        let failure = match measured {
+            Ok(measured) => {
+                let style = AnsiColor::Green.on_default().bold();
+                let took = took.as_secs_f64();
+                return print(&format!(
+                    "\n{measured}\n\n{style}All steps happened, in {took:.1} s{style:#}"
+                ));
+            }
+            Err(failure) => failure,
+        };
         let style = AnsiColor::Red.on_default().bold();
         let step = steps.iter().find(|step| !step.ok).map_or_else(
             || "After the last step".to_owned(),

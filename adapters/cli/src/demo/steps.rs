@@ -89,14 +89,14 @@ impl Play {
         self.measure()
     }
 
-    /// Goes on until it is interrupted.
-    pub(super) fn stay(&mut self) -> Result<(), Failure> {
+    /// Goes on until it is interrupted, or something happens that should not.
+    pub(super) fn stay(&mut self) -> Failure {
         self.display.begin_staying();
         loop {
             match self.processes.wait() {
                 Some(Message::Event(actor, line)) => self.display.follow(actor, &line.event),
-                Some(Message::Ended(actor)) => return Err(ended(actor)),
-                Some(Message::Interrupted) | None => return Err(Failure::Interrupted),
+                Some(Message::Ended(actor)) => return ended(actor),
+                Some(Message::Interrupted) | None => return Failure::Interrupted,
             }
         }
     }

@@ -106,3 +106,26 @@ fn at_the_other_side(refusal: NegotiationRefusal, above: Role) -> Option<String>
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(failure: &Failure) -> String {
+        on_failure(failure, Role::Gateway, Path::new("lamp.trust")).unwrap()
+    }
+
+    #[test]
+    fn advice_says_what_to_do_and_on_which_side() {
+        let keys = Failure::Negotiation(CloseReason::HandshakeTimeout { undecryptable: true });
+        assert!(failure(&keys).contains("iot-crypto network show"));
+        let here = NegotiationError::Untrusted(Refusal::NoTrustedEndorsement);
+        assert!(failure(&Failure::Refused(here)).contains("trust add lamp.trust"));
+        let there = NegotiationRefusal::Trust(Refusal::NoTrustedEndorsement);
+        let there = failure(&Failure::RefusedByPeer(there));
+        assert!(there.contains("the gateway lists") && !there.contains("lamp.trust"), "{there}");
+        let refused = NegotiationRefusal::Trust(Refusal::Expired);
+        let refused = on_refused(refused, Role::Device, Path::new("hall.trust")).unwrap();
+        assert!(refused.contains("have the device renewed"), "{refused}");
+    }
+}

@@ -174,7 +174,7 @@ impl CloudProgram {
                 self.cloud.request_data(now, device, &labels).map_err(service::explain)?;
                 Ok(None)
             }
-            Command::Command { device, label, value } => {
+            Command::Act { device, label, value } => {
                 let device = self.find(&device)?;
                 let request = self
                     .cloud

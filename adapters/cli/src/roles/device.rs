@@ -32,7 +32,7 @@ use crate::events::{Event, Printer, Scalar, Who};
 use crate::exit::Exit;
 use alerts::Alerts;
 use parts::{Finished, Parts};
-use search::Search;
+use search::{Search, Signs};
 use state::StateFile;
 
 struct DeviceProgram {
@@ -313,8 +313,13 @@ impl Program for DeviceProgram {
                 desk.printer.print(event)?;
             }
         }
+        let signs = Signs {
+            is_connected: self.device.gateway().is_some(),
+            advertisements: self.meter.advertisements(),
+            was_attempted: self.meter.was_attempted(),
+        };
         if let Some(search) = &mut self.search
-            && let Some(problem) = search.look(now, self.device.gateway().is_some(), &self.meter)
+            && let Some(problem) = search.look(now, signs)
         {
             desk.printer.problem(problem)?;
         }

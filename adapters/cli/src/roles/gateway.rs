@@ -61,7 +61,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     let gateway = HostGateway::new(own, settings, now)
         .map_err(|error| Error::Unexpected(error.to_string()))?;
 
-    let looks_for = config.cloud.map_or_else(String::new, |cloud| format!("its cloud at {cloud}"));
+    let looks_for =
+        config.cloud.map_or_else(String::new, |cloud| format!("its cloud at {}", cloud.address));
     printer.print(Event::Started { party, ports: ports(&driver), looks_for })?;
     let stdin = if manner.stop_at_eof { Stdin::CommandsUntilEnd } else { Stdin::Commands };
     let program = GatewayProgram { gateway: Box::new(gateway), names: Names::default(), meter };
@@ -98,7 +99,9 @@ fn settings(
         negotiation_port: service::bound_port(driver, LocalPort::Negotiation),
         advertise: Some(config.advertise.every),
         cloud: config.cloud.map(|cloud| {
-            let mut settings = uplink::Settings::new(Search::At(cloud));
+            let mut settings = uplink::Settings::new(Search::At(cloud.address));
+            settings.retry = cloud.retry;
+            settings.retry_limit = cloud.retry_limit;
             settings.dtls.max_datagram = max_datagram;
             settings
         }),
@@ -237,7 +240,7 @@ impl GatewayProgram {
                 self.gateway.request_data(now, device, &labels).map_err(service::explain)?;
                 Ok(None)
             }
-            Command::Command { device, label, value } => {
+            Command::Act { device, label, value } => {
                 let device = self.find(&device)?;
                 let request = self
                     .gateway

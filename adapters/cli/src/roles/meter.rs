@@ -27,7 +27,7 @@ struct State {
     /// The datagrams that came in on the discovery port; these are not forgotten
     /// with an attempt.
     advertisements: u64,
-    attempted: bool,
+    was_attempted: bool,
 }
 
 impl Meter {
@@ -42,8 +42,8 @@ impl Meter {
     /// Forgets all; to be called when an attempt is over.
     pub(super) fn reset(&self) {
         self.with(|state| {
-            let State { advertisements, attempted, .. } = *state;
-            *state = State { advertisements, attempted, ..State::default() };
+            let State { advertisements, was_attempted, .. } = *state;
+            *state = State { advertisements, was_attempted, ..State::default() };
         });
     }
 
@@ -60,8 +60,8 @@ impl Meter {
     }
 
     /// Whether a negotiation was ever begun.
-    pub(super) fn attempted(&self) -> bool {
-        self.with(|state| state.attempted)
+    pub(super) fn was_attempted(&self) -> bool {
+        self.with(|state| state.was_attempted)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -81,7 +81,7 @@ impl State {
         let out = datagram.direction == Direction::Out;
         if self.service.is_none() && out && is_open_handshake(datagram.payload) {
             self.service = Some(datagram.peer);
-            self.attempted = true;
+            self.was_attempted = true;
         }
         if self.service != Some(datagram.peer) {
             return;

@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use iot_crypto::time::Instant;
 
-use super::super::meter::Meter;
-
 /// How long it waits before it tells; three times what gateways usually take
 /// from one advertisement to the next.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -21,20 +19,25 @@ pub(super) enum Search {
     Over,
 }
 
+/// What tells how the search goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Signs {
+    pub(super) is_connected: bool,
+    /// The datagrams that came in on the discovery port so far.
+    pub(super) advertisements: u64,
+    /// Whether a negotiation was ever begun.
+    pub(super) was_attempted: bool,
+}
+
 impl Search {
     pub(super) const fn begin(now: Instant) -> Self {
         Self::Looking { since: now }
     }
 
     /// Looks how it goes; gives what to tell, if anything.
-    pub(super) fn look(
-        &mut self,
-        now: Instant,
-        is_connected: bool,
-        meter: &Meter,
-    ) -> Option<&'static str> {
+    pub(super) fn look(&mut self, now: Instant, signs: Signs) -> Option<&'static str> {
         match self {
-            _ if is_connected => {
+            _ if signs.is_connected => {
                 *self = Self::Over;
                 None
             }
@@ -44,7 +47,7 @@ impl Search {
             }
             Self::Looking { since } if now >= *since + PATIENCE => {
                 *self = Self::Told;
-                match (meter.advertisements(), meter.attempted()) {
+                match (signs.advertisements, signs.was_attempted) {
                     (0, _) => Some(
                         "no advertisement was heard for 15 s: is a gateway of this network \
                          running, and does it advertise to the discovery_port that is configured \
@@ -70,5 +73,40 @@ impl Search {
             Self::Looking { since } => Some(*since + PATIENCE),
             Self::Told | Self::Over => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tell(advertisements: u64, was_attempted: bool) -> Option<&'static str> {
+        let mut search = Search::begin(Instant::ZERO);
+        let signs = Signs { is_connected: false, advertisements, was_attempted };
+        let early = Instant::from_millis(14_999);
+        assert_eq!(search.look(early, signs), None);
+        let at = search.deadline().unwrap();
+        let told = search.look(at, signs);
+        assert_eq!(search.deadline(), None);
+        assert_eq!(search.look(at + PATIENCE, signs), None, "it is told once");
+        told
+    }
+
+    #[test]
+    fn what_is_told_depends_on_what_was_heard() {
+        assert!(tell(0, false).unwrap().contains("no advertisement was heard"));
+        assert!(tell(3, false).unwrap().contains("network show"));
+        assert_eq!(tell(3, true), None);
+    }
+
+    #[test]
+    fn a_search_begins_anew_when_the_gateway_is_lost() {
+        let signs = Signs { is_connected: true, advertisements: 0, was_attempted: true };
+        let mut search = Search::begin(Instant::ZERO);
+        let lost = Instant::from_millis(60_000);
+        assert_eq!(search.look(lost, signs), None);
+        assert_eq!(search.deadline(), None);
+        assert_eq!(search.look(lost, Signs { is_connected: false, ..signs }), None);
+        assert_eq!(search.deadline(), Some(lost + PATIENCE));
     }
 }
