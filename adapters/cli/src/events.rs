@@ -180,6 +180,9 @@ pub enum Event {
     Revoked {
         /// The id of the party.
         party: String,
+        /// Its name, if it is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
     },
     /// The network keys that are accepted have changed.
     NetworkKeys {

@@ -128,7 +128,9 @@ impl Display for Event {
                 }
                 write!(f, " failed: {reason}")
             }
-            Self::Revoked { party } => write!(f, "{party} is revoked"),
+            Self::Revoked { party, name } => {
+                write!(f, "{} is revoked", name.as_ref().unwrap_or(party))
+            }
             Self::NetworkKeys { added, retired } => {
                 f.write_str("network keys:")?;
                 words(f, " added", added)?;

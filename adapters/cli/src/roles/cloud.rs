@@ -206,7 +206,9 @@ impl CloudProgram {
             let problem = format!("it is revoked, but not in the trust file: {error}");
             desk.printer.problem(problem).map_err(|error| error.to_string())?;
         }
-        Ok(Event::Revoked { party: revocation.subject().to_string() })
+        let subject = revocation.subject();
+        let name = self.device(subject).name.or_else(|| self.gateways.name(subject));
+        Ok(Event::Revoked { party: subject.to_string(), name })
     }
 }
 

@@ -221,7 +221,7 @@ impl DeviceProgram {
                         desk.printer.problem(format!("a revocation is not kept: {error}"))?;
                     }
                 }
-                Some(Event::Revoked { party: party.to_string() })
+                Some(Event::Revoked { party: party.to_string(), name: self.names.name(party) })
             }
             Task::Tell(event) => Some(event),
             Task::Nothing => None,

@@ -205,7 +205,7 @@ impl GatewayProgram {
                         desk.printer.problem(format!("a revocation is not kept: {error}"))?;
                     }
                 }
-                Event::Revoked { party: party.to_string() }
+                Event::Revoked { party: party.to_string(), name: self.names.name(party) }
             }
             GatewayEvent::NetworkKeyReceived(id) => {
                 if let Some(key) = self.gateway.party().network().find(id)

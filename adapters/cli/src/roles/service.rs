@@ -35,6 +35,10 @@ impl Names {
         self.0.insert(id, name.clone());
     }
 
+    pub(super) fn name(&self, id: PartyId) -> Option<String> {
+        self.0.get(&id).map(|name| name.as_str().to_owned())
+    }
+
     pub(super) fn who(&self, role: Role, id: PartyId) -> Who {
         Who::new(role, id, self.0.get(&id))
     }
