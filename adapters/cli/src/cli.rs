@@ -3,7 +3,7 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::commands::{Context, check, endorse, identity, network, revoke, run, trust};
+use crate::commands::{Context, check, demo, endorse, identity, network, revoke, run, trust};
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Color, Format};
@@ -90,6 +90,13 @@ pub enum Command {
     Gateway(run::Gateway),
     /// Run a cloud: serve gateways, and see and command their devices.
     Cloud(run::Cloud),
+    /// Show the system at work: a cloud, a gateway and three devices.
+    ///
+    /// Each is a process of its own, on UDP sockets of the loopback interface, with
+    /// identities made for the occasion: two devices are let in, polled, commanded and
+    /// raise an alert; a third, of another company, is refused, let in as a partner's,
+    /// and cut off. In the end it shows what all that cost in bytes.
+    Demo(demo::Demo),
 }
 
 impl Cli {
@@ -113,6 +120,7 @@ impl Cli {
             Command::Device(command) => command.run(&context),
             Command::Gateway(command) => command.run(&context),
             Command::Cloud(command) => command.run(&context),
+            Command::Demo(command) => command.run(&context),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub mod check;
+pub mod demo;
 pub mod endorse;
 pub mod identity;
 pub mod network;

@@ -15,7 +15,7 @@ pub use cloud::CloudConfig;
 pub use device::{
     ActuatorConfig, AlertConfig, Clock, DeviceConfig, Limits, Listen, SensorConfig, Severity,
 };
-pub use gateway::{Advertise, GatewayConfig, Poll};
+pub use gateway::{Advertise, CloudLink, GatewayConfig, Poll};
 pub use party::Party;
 pub use service::{Cookies, Rotation, Service};
 

@@ -19,6 +19,7 @@ pub mod argument;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod document;
 pub mod error;
 pub mod events;

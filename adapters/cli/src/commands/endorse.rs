@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use iot_crypto::identity::{Certificate, Grant, PrivateIdentity, Rights, Roles};
@@ -15,6 +16,10 @@ use crate::files::{self, Access, Existing};
 use crate::output;
 use crate::text;
 use crate::time::Date;
+
+/// How much earlier a certificate may end than its endorsement without anyone's
+/// minding: both are often made on the same day, for the same time.
+const NEARLY: Duration = Duration::from_secs(24 * 3600);
 
 /// The arguments of `endorse`.
 #[derive(Debug, Args)]
@@ -89,7 +94,7 @@ impl Endorse {
         let subject: Certificate = self.subject.read(provider)?;
         check_signature(context, &subject)?;
         let (created, expires) = self.validity.dates(context.now);
-        if subject.expires() < expires {
+        if subject.expires().saturating_add(NEARLY) < expires {
             output::warn(&format!(
                 "the certificate of {} ends before the endorsement, on {}",
                 subject.name(),

@@ -147,15 +147,8 @@ impl DeviceConfig {
             .into_iter()
             .filter_map(|alert| alert.review(&mut review, &sensors, &actuators))
             .collect();
-        let (first, longest) = (Duration::from_secs(2), Duration::from_secs(300));
-        let retry = field::duration(&mut review, raw.retry.as_ref(), "retry", first);
-        let limit = raw.retry_limit.as_ref();
-        let retry_limit = field::duration(&mut review, limit, "retry_limit", longest.max(retry));
-        if retry_limit < retry
-            && let Some(limit) = limit
-        {
-            review.note(limit.span(), "retry_limit can't be shorter than retry; lengthen it");
-        }
+        let (retry, retry_limit) =
+            field::retry(&mut review, raw.retry.as_ref(), raw.retry_limit.as_ref());
         let minute = Duration::from_secs(60);
         let wake = field::duration(&mut review, raw.wake.as_ref(), "wake", minute);
         if let (false, Some(field)) = (raw.sleepy, &raw.wake) {

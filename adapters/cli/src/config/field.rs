@@ -73,6 +73,24 @@ pub(super) fn duration(
     }
 }
 
+/// The pause after the first attempt that failed, and the longest; 2 s and 5
+/// minutes if nothing else is said.
+pub(super) fn retry(
+    review: &mut Review<'_>,
+    retry: Option<&Spanned<String>>,
+    limit: Option<&Spanned<String>>,
+) -> (Duration, Duration) {
+    let (first, longest) = (Duration::from_secs(2), Duration::from_secs(300));
+    let retry = duration(review, retry, "retry", first);
+    let retry_limit = duration(review, limit, "retry_limit", longest.max(retry));
+    if retry_limit < retry
+        && let Some(limit) = limit
+    {
+        review.note(limit.span(), "retry_limit can't be shorter than retry; lengthen it");
+    }
+    (retry, retry_limit)
+}
+
 /// An IP address with a port.
 pub(super) fn address(review: &mut Review<'_>, field: &Spanned<String>) -> Option<SocketAddr> {
     let text = field.get_ref();

@@ -24,12 +24,24 @@ pub struct GatewayConfig {
     pub service: Service,
     /// How it makes itself known.
     pub advertise: Advertise,
-    /// The key-negotiation service of its cloud, if it has one.
-    pub cloud: Option<SocketAddr>,
+    /// The way to its cloud, if it has one.
+    pub cloud: Option<CloudLink>,
     /// What it asks its devices for.
     pub poll: Poll,
     /// The greatest number of devices at a time.
     pub max_devices: usize,
+}
+
+/// How a gateway finds its cloud.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloudLink {
+    /// The key-negotiation service of the cloud.
+    pub address: SocketAddr,
+    /// The pause after the first attempt to connect that failed; it doubles with
+    /// each one.
+    pub retry: Duration,
+    /// The longest pause.
+    pub retry_limit: Duration,
 }
 
 /// How a gateway makes itself known.
@@ -92,6 +104,8 @@ struct RawAdvertise {
 #[serde(deny_unknown_fields)]
 struct RawCloudLink {
     address: Spanned<String>,
+    retry: Option<Spanned<String>>,
+    retry_limit: Option<Spanned<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -130,13 +144,22 @@ impl GatewayConfig {
         }
         .review(&mut review);
         let advertise = raw.advertise.review(&mut review);
-        let cloud = raw.cloud.and_then(|cloud| field::address(&mut review, &cloud.address));
+        let cloud = raw.cloud.and_then(|cloud| cloud.review(&mut review));
         let poll = raw.poll.review(&mut review);
         let devices = raw.max_devices.as_ref();
         let max_devices = field::number(&mut review, devices, "max_devices", 1..=1_000_000, 10_000);
         let config =
             party.map(|party| Self { party, service, advertise, cloud, poll, max_devices });
         Ok(review.finish(config)?)
+    }
+}
+
+impl RawCloudLink {
+    fn review(&self, review: &mut Review<'_>) -> Option<CloudLink> {
+        let (retry, limit) = (self.retry.as_ref(), self.retry_limit.as_ref());
+        let (retry, retry_limit) = field::retry(review, retry, limit);
+        let address = field::address(review, &self.address)?;
+        Some(CloudLink { address, retry, retry_limit })
     }
 }
 

@@ -33,6 +33,7 @@ impl Printer {
         let text = match self.format {
             Format::Json => serde_json::to_string(&Line { at, event })
                 .map_err(|error| Error::Unexpected(error.to_string()))?,
+            Format::Text if event.is_detail() => return Ok(()),
             Format::Text => self.for_people(at, &event),
         };
         let mut stdout = anstream::stdout().lock();

@@ -39,6 +39,12 @@ impl Event {
         }
     }
 
+    /// Whether it says nothing to people that the next event doesn't.
+    #[must_use]
+    pub const fn is_detail(&self) -> bool {
+        matches!(self, Self::Negotiated { exchange: None, .. })
+    }
+
     /// What to do about it, if anything.
     #[must_use]
     pub fn advice(&self) -> Option<&str> {
@@ -57,7 +63,7 @@ impl Display for Event {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { party, ports, looks_for } => {
-                write!(f, "{} {} runs", party.role, party.label())?;
+                write!(f, "{party} runs")?;
                 let services =
                     [("negotiation", &ports.negotiation), ("discovery", &ports.discovery)];
                 for (name, addresses) in services {
@@ -122,7 +128,9 @@ impl Display for Event {
                 }
                 write!(f, " failed: {reason}")
             }
-            Self::Revoked { party } => write!(f, "{party} is revoked"),
+            Self::Revoked { party, name } => {
+                write!(f, "{} is revoked", name.as_ref().unwrap_or(party))
+            }
             Self::NetworkKeys { added, retired } => {
                 f.write_str("network keys:")?;
                 words(f, " added", added)?;

@@ -81,13 +81,13 @@ impl CloudProgram {
         Who { role: Role::Device.to_string(), id: id.to_string(), name }
     }
 
-    fn tell(&mut self, event: CloudEvent) -> Event {
+    fn tell(&mut self, event: CloudEvent, desk: &Desk) -> Event {
         match event {
             CloudEvent::GatewayNegotiated { gateway } => {
                 Event::Negotiated { peer: self.gateway(gateway), exchange: None }
             }
             CloudEvent::GatewayRefused { who, refusal } => {
-                service::refused(who, refusal, Role::Gateway)
+                service::refused(who, refusal, Role::Gateway, desk.files.trust())
             }
             CloudEvent::GatewayConnected { gateway, name, replaced } => {
                 self.gateways.learn(gateway, &name);
@@ -96,7 +96,7 @@ impl CloudProgram {
             CloudEvent::GatewayDisconnected { gateway, name, reason } => Event::Disconnected {
                 peer: Who::new(Role::Gateway, gateway, Some(&name)),
                 reason: reason.to_string(),
-                advice: advice::on_disconnection(&reason, Role::Gateway),
+                advice: advice::on_disconnection(&reason, Role::Gateway, desk.files.trust()),
             },
             CloudEvent::DevicePresence { gateway, device, name, state } => {
                 let (state, reason) = presence(state);
@@ -174,7 +174,7 @@ impl CloudProgram {
                 self.cloud.request_data(now, device, &labels).map_err(service::explain)?;
                 Ok(None)
             }
-            Command::Command { device, label, value } => {
+            Command::Act { device, label, value } => {
                 let device = self.find(&device)?;
                 let request = self
                     .cloud
@@ -206,7 +206,9 @@ impl CloudProgram {
             let problem = format!("it is revoked, but not in the trust file: {error}");
             desk.printer.problem(problem).map_err(|error| error.to_string())?;
         }
-        Ok(Event::Revoked { party: revocation.subject().to_string() })
+        let subject = revocation.subject();
+        let name = self.device(subject).name.or_else(|| self.gateways.name(subject));
+        Ok(Event::Revoked { party: subject.to_string(), name })
     }
 }
 
@@ -229,7 +231,7 @@ impl Program for CloudProgram {
 
     fn serve(&mut self, _: Instant, desk: &mut Desk) -> Result<(), Error> {
         while let Some(event) = self.cloud.poll_event() {
-            let event = self.tell(event);
+            let event = self.tell(event, desk);
             desk.printer.print(event)?;
         }
         Ok(())

@@ -31,7 +31,7 @@ pub(super) enum Command {
     Devices,
     Gateways,
     Read { device: String, labels: Vec<OwnedLabel> },
-    Command { device: String, label: OwnedLabel, value: OwnedValue },
+    Act { device: String, label: OwnedLabel, value: OwnedValue },
     Revoke(String),
     Quit,
 }
@@ -67,7 +67,7 @@ impl Command {
                 device: device.text.clone(),
                 labels: labels.iter().map(label).collect::<Result<_, _>>()?,
             }),
-            ("command", [device, name, argument]) => Ok(Self::Command {
+            ("command", [device, name, argument]) => Ok(Self::Act {
                 device: device.text.clone(),
                 label: label(name)?,
                 value: match argument.quoted {
@@ -154,7 +154,7 @@ mod tests {
                 labels: vec![text("my load"), OwnedLabel::Number(1)],
             })
         );
-        let command = |value| Command::Command { device: "lamp".into(), label: text("on"), value };
+        let command = |value| Command::Act { device: "lamp".into(), label: text("on"), value };
         assert_eq!(Command::parse("command lamp on true"), Ok(command(OwnedValue::Bool(true))));
         assert_eq!(
             Command::parse("command lamp on \"true\""),

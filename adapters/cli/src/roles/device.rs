@@ -3,6 +3,7 @@
 
 mod alerts;
 mod parts;
+mod search;
 mod state;
 
 use std::path::Path;
@@ -15,13 +16,14 @@ use iot_crypto::time::{Instant, WallClock};
 use iot_crypto::transmission::{
     ErrorCode, MAX_ITEMS, OwnedLabel, OwnedReading, OwnedValue, Reading, Ticket,
 };
-use iot_crypto::uplink::{Disconnection, Failure, Search, Settings};
+use iot_crypto::uplink::{self, Disconnection, Failure, Settings};
 use iot_crypto_mio::Config;
 
 use super::files::PartyFiles;
 use super::inputs::Stdin;
 use super::member::{HostDevice, Member as _};
 use super::meter::Meter;
+use super::service::Names;
 use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports, service};
 use crate::commands::Context;
 use crate::config::{Clock, DeviceConfig};
@@ -30,6 +32,7 @@ use crate::events::{Event, Printer, Scalar, Who};
 use crate::exit::Exit;
 use alerts::Alerts;
 use parts::{Finished, Parts};
+use search::{Search, Signs};
 use state::StateFile;
 
 struct DeviceProgram {
@@ -38,6 +41,8 @@ struct DeviceProgram {
     alerts: Alerts,
     state: Option<StateFile>,
     meter: Meter,
+    names: Names,
+    search: Option<Search>,
     /// When a device that sleeps wakes next, and how often it does.
     wake: Option<(Instant, core::time::Duration)>,
 }
@@ -107,6 +112,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
         alerts: Alerts::new(config.alerts),
         state,
         meter,
+        names: Names::default(),
+        search: config.gateway.is_none().then(|| Search::begin(now)),
         wake: config.wake.map(|every| (now + every, every)),
     };
     super::run(program, driver, Desk { printer, files }, stdin, watch)
@@ -119,7 +126,7 @@ fn network_config(config: &DeviceConfig) -> Config {
 }
 
 fn settings(config: &DeviceConfig) -> Settings<std::net::SocketAddr> {
-    let search = config.gateway.map_or(Search::Advertisement, Search::At);
+    let search = config.gateway.map_or(uplink::Search::Advertisement, uplink::Search::At);
     let mut settings = Settings::new(search);
     settings.forward_secrecy =
         if config.ephemeral { ForwardSecrecy::On } else { ForwardSecrecy::Off };
@@ -131,8 +138,11 @@ fn settings(config: &DeviceConfig) -> Settings<std::net::SocketAddr> {
 }
 
 impl DeviceProgram {
-    fn gateway(&self, id: PartyId) -> Who {
-        Who::new(Role::Gateway, id, self.device.gateway_name())
+    fn gateway(&mut self, id: PartyId) -> Who {
+        if let Some(name) = self.device.gateway_name() {
+            self.names.learn(id, name);
+        }
+        self.names.who(Role::Gateway, id)
     }
 
     fn poll_task(&mut self) -> Option<Task> {
@@ -186,14 +196,14 @@ impl DeviceProgram {
                 Some(Event::Disconnected {
                     peer: self.gateway(gateway),
                     reason: reason.to_string(),
-                    advice: advice::on_disconnection(&reason, Role::Gateway),
+                    advice: advice::on_disconnection(&reason, Role::Gateway, desk.files.trust()),
                 })
             }
             Task::Failed(failure) => {
                 self.meter.reset();
                 Some(Event::Failed {
                     reason: failure.to_string(),
-                    advice: advice::on_failure(&failure, Role::Gateway),
+                    advice: advice::on_failure(&failure, Role::Gateway, desk.files.trust()),
                 })
             }
             Task::KeepNetworkKey(id) => {
@@ -211,7 +221,7 @@ impl DeviceProgram {
                         desk.printer.problem(format!("a revocation is not kept: {error}"))?;
                     }
                 }
-                Some(Event::Revoked { party: party.to_string() })
+                Some(Event::Revoked { party: party.to_string(), name: self.names.name(party) })
             }
             Task::Tell(event) => Some(event),
             Task::Nothing => None,
@@ -303,6 +313,16 @@ impl Program for DeviceProgram {
                 desk.printer.print(event)?;
             }
         }
+        let signs = Signs {
+            is_connected: self.device.gateway().is_some(),
+            advertisements: self.meter.advertisements(),
+            was_attempted: self.meter.was_attempted(),
+        };
+        if let Some(search) = &mut self.search
+            && let Some(problem) = search.look(now, signs)
+        {
+            desk.printer.problem(problem)?;
+        }
         self.report_finished(desk)?;
         self.raise_alerts(now, desk)?;
         if let Some((next, every)) = &mut self.wake
@@ -319,7 +339,8 @@ impl Program for DeviceProgram {
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let wake = self.wake.map(|(next, _)| next);
         let programs = self.parts.patience().map(|patience| now + patience);
-        [self.alerts.deadline(), programs, wake].into_iter().flatten().min()
+        let search = self.search.as_ref().and_then(Search::deadline);
+        [self.alerts.deadline(), programs, search, wake].into_iter().flatten().min()
     }
 
     fn traffic(&self) -> Event {

@@ -61,7 +61,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     let gateway = HostGateway::new(own, settings, now)
         .map_err(|error| Error::Unexpected(error.to_string()))?;
 
-    let looks_for = config.cloud.map_or_else(String::new, |cloud| format!("its cloud at {cloud}"));
+    let looks_for =
+        config.cloud.map_or_else(String::new, |cloud| format!("its cloud at {}", cloud.address));
     printer.print(Event::Started { party, ports: ports(&driver), looks_for })?;
     let stdin = if manner.stop_at_eof { Stdin::CommandsUntilEnd } else { Stdin::Commands };
     let program = GatewayProgram { gateway: Box::new(gateway), names: Names::default(), meter };
@@ -98,7 +99,9 @@ fn settings(
         negotiation_port: service::bound_port(driver, LocalPort::Negotiation),
         advertise: Some(config.advertise.every),
         cloud: config.cloud.map(|cloud| {
-            let mut settings = uplink::Settings::new(Search::At(cloud));
+            let mut settings = uplink::Settings::new(Search::At(cloud.address));
+            settings.retry = cloud.retry;
+            settings.retry_limit = cloud.retry_limit;
             settings.dtls.max_datagram = max_datagram;
             settings
         }),
@@ -120,8 +123,11 @@ impl GatewayProgram {
         self.names.who(Role::Device, id)
     }
 
-    fn cloud(&self, id: PartyId) -> Who {
-        Who::new(Role::Cloud, id, self.gateway.cloud_name())
+    fn cloud(&mut self, id: PartyId) -> Who {
+        if let Some(name) = self.gateway.cloud_name() {
+            self.names.learn(id, name);
+        }
+        self.names.who(Role::Cloud, id)
     }
 
     /// Does what an event asks for; gives what to tell.
@@ -139,14 +145,14 @@ impl GatewayProgram {
                 Event::Disconnected {
                     peer: self.cloud(cloud),
                     reason: reason.to_string(),
-                    advice: advice::on_disconnection(&reason, Role::Cloud),
+                    advice: advice::on_disconnection(&reason, Role::Cloud, desk.files.trust()),
                 }
             }
             GatewayEvent::CloudFailed(failure) => {
                 self.meter.reset();
                 Event::Failed {
                     reason: failure.to_string(),
-                    advice: advice::on_failure(&failure, Role::Cloud),
+                    advice: advice::on_failure(&failure, Role::Cloud, desk.files.trust()),
                 }
             }
             GatewayEvent::DeviceNegotiated { device } => {
@@ -156,7 +162,7 @@ impl GatewayProgram {
                 if let Some((id, name)) = &who {
                     self.names.learn(*id, name);
                 }
-                service::refused(who, refusal, Role::Device)
+                service::refused(who, refusal, Role::Device, desk.files.trust())
             }
             GatewayEvent::DeviceConnected { device, name, replaced } => {
                 self.names.learn(device, &name);
@@ -165,7 +171,7 @@ impl GatewayProgram {
             GatewayEvent::DeviceDisconnected { device, name, reason } => Event::Disconnected {
                 peer: Who::new(Role::Device, device, Some(&name)),
                 reason: reason.to_string(),
-                advice: advice::on_disconnection(&reason, Role::Device),
+                advice: advice::on_disconnection(&reason, Role::Device, desk.files.trust()),
             },
             GatewayEvent::Readings { device, readings } => Event::Readings {
                 device: self.device(device),
@@ -199,7 +205,7 @@ impl GatewayProgram {
                         desk.printer.problem(format!("a revocation is not kept: {error}"))?;
                     }
                 }
-                Event::Revoked { party: party.to_string() }
+                Event::Revoked { party: party.to_string(), name: self.names.name(party) }
             }
             GatewayEvent::NetworkKeyReceived(id) => {
                 if let Some(key) = self.gateway.party().network().find(id)
@@ -234,7 +240,7 @@ impl GatewayProgram {
                 self.gateway.request_data(now, device, &labels).map_err(service::explain)?;
                 Ok(None)
             }
-            Command::Command { device, label, value } => {
+            Command::Act { device, label, value } => {
                 let device = self.find(&device)?;
                 let request = self
                     .gateway

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -82,10 +82,7 @@ impl Inputs {
 
     /// The next input, if there is one.
     pub(super) fn poll(&self) -> Option<Input> {
-        match self.receiver.try_recv() {
-            Ok(input) => Some(input),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.receiver.try_recv().ok()
     }
 }
 

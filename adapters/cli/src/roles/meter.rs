@@ -1,4 +1,5 @@
-//! Measures what a key negotiation costs, on the wire.
+//! Measures what a key negotiation costs, on the wire, and whether advertisements
+//! come in.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,10 @@ struct State {
     so_far: Exchange,
     /// What it was when the last datagram came in.
     answered: Exchange,
+    /// The datagrams that came in on the discovery port; these are not forgotten
+    /// with an attempt.
+    advertisements: u64,
+    was_attempted: bool,
 }
 
 impl Meter {
@@ -36,7 +41,10 @@ impl Meter {
 
     /// Forgets all; to be called when an attempt is over.
     pub(super) fn reset(&self) {
-        self.with(|state| *state = State::default());
+        self.with(|state| {
+            let State { advertisements, was_attempted, .. } = *state;
+            *state = State { advertisements, was_attempted, ..State::default() };
+        });
     }
 
     /// What was exchanged from the first datagram to the answer; to be called
@@ -44,6 +52,16 @@ impl Meter {
     /// session with the service) is not in it.
     pub(super) fn exchange(&self) -> Exchange {
         self.with(|state| state.answered)
+    }
+
+    /// The advertisements, or what was sent in their place, that came in so far.
+    pub(super) fn advertisements(&self) -> u64 {
+        self.with(|state| state.advertisements)
+    }
+
+    /// Whether a negotiation was ever begun.
+    pub(super) fn was_attempted(&self) -> bool {
+        self.with(|state| state.was_attempted)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -54,12 +72,16 @@ impl Meter {
 
 impl State {
     fn note(&mut self, datagram: &Datagram<'_>) {
+        if datagram.port == LocalPort::Discovery {
+            self.advertisements = self.advertisements.saturating_add(1);
+        }
         if !matches!(datagram.port, LocalPort::FirstClient | LocalPort::SecondClient) {
             return;
         }
         let out = datagram.direction == Direction::Out;
         if self.service.is_none() && out && is_open_handshake(datagram.payload) {
             self.service = Some(datagram.peer);
+            self.was_attempted = true;
         }
         if self.service != Some(datagram.peer) {
             return;

@@ -2,6 +2,7 @@
 //! those that they serve.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use iot_crypto::connection::NegotiationRefusal;
 use iot_crypto::downlink::{self, RequestError};
@@ -32,6 +33,10 @@ impl Names {
             self.0.clear();
         }
         self.0.insert(id, name.clone());
+    }
+
+    pub(super) fn name(&self, id: PartyId) -> Option<String> {
+        self.0.get(&id).map(|name| name.as_str().to_owned())
     }
 
     pub(super) fn who(&self, role: Role, id: PartyId) -> Who {
@@ -81,17 +86,18 @@ pub(super) fn settings(
     settings
 }
 
-/// The event for a party that was refused.
+/// The event for a party that was refused; `trust` is the trust file.
 pub(super) fn refused(
     who: Option<(PartyId, Name)>,
     refusal: NegotiationRefusal,
     below: Role,
+    trust: &Path,
 ) -> Event {
     Event::Refused {
         peer: who.map(|(id, name)| Who::new(below, id, Some(&name))),
         code: refusal.code(),
         reason: refusal.to_string(),
-        advice: advice::on_refused(refusal, below),
+        advice: advice::on_refused(refusal, below, trust),
     }
 }
 
