@@ -16,7 +16,9 @@ use crate::connection::{NegotiationRefusal, NetworkKey, NetworkKeyId};
 use crate::crypto::{EntropyError, Provider};
 use crate::downlink::{self, Downlink, DownlinkEvent, Object, RequestError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustError, TrustStore};
+use crate::identity::{
+    Name, PartyId, Recorded, Revocation, Rights, Role, Trust, TrustError, TrustStore,
+};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::transmission::{
@@ -31,8 +33,8 @@ pub use structure::{DeviceEntry, DeviceState, Structure};
 /// Whom a cloud trusts.
 pub type CloudTrust = TrustStore<64, 256, 1024>;
 
-/// The events that wait for [`Cloud::poll_event`]. While there are as many,
-/// gateways' reports and alerts are answered as busy, so that they keep them.
+/// The events that wait for [`Cloud::poll_event`]. While there are as many, nothing
+/// more is taken of what gateways send; they keep it, and repeat it.
 const MAX_EVENTS: usize = 16_384;
 
 /// How long a device has to answer, by way of its gateway.
@@ -190,10 +192,12 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// # Errors
     /// [`TrustError`]; nothing was changed.
     pub fn revoke(&mut self, now: Instant, revocation: &Revocation) -> Result<(), TrustError> {
-        self.party.trust.revoke(&self.party.provider, revocation)?;
-        self.downlink.spread(now, &Object::of_revocation(revocation));
-        self.downlink.check_trust(&mut self.party, now);
-        self.follow(now);
+        let recorded = self.party.trust.revoke(&self.party.provider, revocation)?;
+        if recorded == Recorded::New {
+            self.downlink.spread(now, &Object::of_revocation(revocation));
+            self.downlink.check_trust(&mut self.party, now);
+            self.follow(now);
+        }
         Ok(())
     }
 
@@ -242,7 +246,7 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         self.request(now, device, body)
     }
 
-    /// Ends all sessions, with a close_notify each.
+    /// Ends all sessions, with a close_notify each, and lets no others begin.
     pub fn close(&mut self, now: Instant) {
         self.downlink.close(now);
         self.follow(now);
@@ -268,7 +272,9 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     }
 
     fn follow(&mut self, now: Instant) {
-        while let Some(event) = self.downlink.poll_event() {
+        while self.events.len() < MAX_EVENTS
+            && let Some(event) = self.downlink.poll_event()
+        {
             match event {
                 DownlinkEvent::Negotiated { peer: gateway } => {
                     self.events.push_back(CloudEvent::GatewayNegotiated { gateway });
@@ -276,7 +282,9 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
                 DownlinkEvent::Refused { who, refusal } => {
                     self.events.push_back(CloudEvent::GatewayRefused { who, refusal });
                 }
-                DownlinkEvent::Connected { peer, replaced } => self.greet(now, peer, replaced),
+                DownlinkEvent::Connected { peer, replaced, new_incarnation } => {
+                    self.greet(now, peer, replaced, new_incarnation);
+                }
                 DownlinkEvent::Disconnected { peer: gateway, reason } => {
                     self.structure.lose_gateway(gateway);
                     if let Some(name) = self.name_of(gateway) {
@@ -295,9 +303,9 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         }
     }
 
-    fn greet(&mut self, now: Instant, gateway: PartyId, replaced: bool) {
+    fn greet(&mut self, now: Instant, gateway: PartyId, replaced: bool, new_incarnation: bool) {
         let Some(name) = self.name_of(gateway) else { return };
-        if !replaced {
+        if new_incarnation || !replaced {
             let revocations: Vec<Object> =
                 self.party.trust.revocations().map(Object::of_revocation).collect();
             for revocation in revocations {
@@ -315,15 +323,14 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// Takes what a gateway tells.
     fn receive_request(&mut self, now: Instant, gateway: PartyId, ticket: Ticket, message: &[u8]) {
         let Ok(Message { subject, body, .. }) = Message::decode(message) else { return };
-        let answer = match subject {
-            None => error(ErrorCode::UnknownSubject),
-            Some(_) if self.events.len() >= MAX_EVENTS => error(ErrorCode::Busy),
-            Some(device) => match self.take_news(now, gateway, device, &body) {
-                Ok(()) => Body::Acknowledgement { nothing_waiting: true },
-                Err(code) => error(code),
-            },
+        let taken = match subject {
+            None => Err(ErrorCode::UnknownSubject),
+            Some(device) => self.take_news(now, gateway, device, &body),
         };
-        self.downlink.answer(gateway, ticket, answer);
+        match taken {
+            Ok(()) => self.downlink.acknowledge(gateway, ticket),
+            Err(code) => self.downlink.answer(gateway, ticket, Body::Error { code, text: "" }),
+        }
     }
 
     fn take_news(
@@ -333,9 +340,8 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         device: PartyId,
         body: &Body<'_>,
     ) -> Result<(), ErrorCode> {
-        let rights = self.downlink.peer(gateway).map_or(Rights::NONE, |(_, it)| it.rights());
         let permitted = |right| {
-            if rights.contains(right) { Ok(()) } else { Err(ErrorCode::NotPermitted) }
+            if self.may(gateway, right) { Ok(()) } else { Err(ErrorCode::NotPermitted) }
         };
         let time = self.party.clock.at(now);
         match body {
@@ -377,6 +383,11 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         let Ok(Message { id: request, body, .. }) = Message::decode(message) else { return };
         let device = self.structure.answered(gateway, request);
         match (body, device) {
+            (Body::DataResponse { .. }, device) if !self.may(gateway, Rights::DATA) => {
+                let code = ErrorCode::NotPermitted;
+                let event = CloudEvent::RequestFailed { gateway, device, request, code };
+                self.events.push_back(event);
+            }
             (Body::DataResponse { readings }, Some(device)) => {
                 let readings: Vec<OwnedReading> = readings.iter().map(OwnedReading::from).collect();
                 self.structure.note_readings(device, &readings, self.party.clock.at(now));
@@ -416,6 +427,11 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         self.events.push_back(event);
     }
 
+    /// Whether a gateway was granted a right.
+    fn may(&self, gateway: PartyId, right: Rights) -> bool {
+        self.downlink.peer(gateway).is_some_and(|(_, standing)| standing.rights().contains(right))
+    }
+
     fn name_of(&self, gateway: PartyId) -> Option<Name> {
         self.downlink.peer(gateway).map(|(name, _)| name.clone())
     }
@@ -446,10 +462,6 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Cloud<P, A, T> {
         if !self.events.is_empty() {
             return Some(Deadline::new(Instant::ZERO, Reason::Output));
         }
-        self.downlink.poll_timeout()
+        self.downlink.poll_timeout(&self.party)
     }
-}
-
-const fn error(code: ErrorCode) -> Body<'static> {
-    Body::Error { code, text: "" }
 }

@@ -54,7 +54,7 @@ use crate::connection::{NetworkKey, NetworkKeyId};
 use crate::crypto::Provider;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustStore};
+use crate::identity::{Name, PartyId, Recorded, Revocation, Rights, Role, Trust, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
@@ -80,7 +80,7 @@ const REQUEST: usize = 144;
 const OUTBOX: usize = 2;
 
 /// The length of an answer, in bytes: [`Device::respond`] refuses readings that
-/// take more.
+/// take more, or more than fits in a datagram.
 pub const MAX_ANSWER: usize = 176;
 
 /// The alerts, and questions whether the gateway is there, that may be unanswered
@@ -215,7 +215,6 @@ pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
     uplink: Uplink<P, A>,
     requests: Requests<REQUESTS, REQUEST_SIZE>,
     responses: Responses<RESPONSES, RESPONSE_SIZE>,
-    gateway_incarnation: Option<(PartyId, u32)>,
     /// The awake message that is not answered yet.
     question: Option<(MessageId, Question)>,
     inbox: Deque<Waiting, INBOX>,
@@ -228,12 +227,13 @@ pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
 impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// A device that starts to look for its gateway at `now`.
     pub fn new(party: Party<P, T>, settings: Settings<A>, now: Instant) -> Self {
+        let max_payload = settings.dtls.datagram_limit().saturating_sub(RECORD_OVERHEAD);
+        let incarnation = party.incarnation;
         Self {
             party,
-            uplink: Uplink::new(settings, Role::Device, Role::Gateway, now),
-            requests: Requests::new(),
+            uplink: Uplink::new(settings, Role::Device, Role::Gateway, incarnation, now),
+            requests: Requests::with_limit(max_payload),
             responses: Responses::new(),
-            gateway_incarnation: None,
             question: None,
             inbox: Deque::new(),
             given: false,
@@ -393,6 +393,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
 
     fn answer(&mut self, request: Ticket, body: Body<'_>) -> Result<(), AnswerError> {
         let mut message = Vec::from_array([0; MAX_ANSWER]);
+        message.truncate(self.uplink.max_datagram().saturating_sub(RECORD_OVERHEAD));
         let length = self.responses.answer(request, None, body, &mut message)?;
         message.truncate(length);
         self.push_answer(message);
@@ -494,6 +495,9 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         let key =
             NetworkKey::decode(&self.party.provider, bytes).map_err(|_| ErrorCode::Malformed)?;
         let id = key.id();
+        if self.party.network.preferred() == Some(&key) {
+            return Ok(());
+        }
         self.party.take_network_key(key);
         self.notify(Notice::NetworkKeyReceived(id));
         Ok(())
@@ -501,12 +505,15 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
 
     fn take_revocation(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ErrorCode> {
         let revocation = Revocation::decode(bytes).map_err(|_| ErrorCode::Malformed)?;
-        self.party
+        let recorded = self
+            .party
             .trust
             .revoke(&self.party.provider, &revocation)
             .map_err(|_| ErrorCode::NotPermitted)?;
-        self.notify(Notice::Revoked(revocation.subject()));
-        self.uplink.check_trust(&mut self.party, now);
+        if recorded == Recorded::New {
+            self.notify(Notice::Revoked(revocation.subject()));
+            self.uplink.check_trust(&mut self.party, now);
+        }
         Ok(())
     }
 
@@ -536,8 +543,8 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         while let Some(event) = self.uplink.poll_event() {
             match event {
                 UplinkEvent::Negotiated { peer } => self.notify(Notice::Negotiated(peer)),
-                UplinkEvent::Connected { peer: gateway, incarnation, replaced } => {
-                    self.greet(now, gateway, incarnation);
+                UplinkEvent::Connected { peer: gateway, replaced, new_incarnation } => {
+                    self.greet(now, new_incarnation);
                     self.notify(Notice::Connected { gateway, replaced });
                 }
                 UplinkEvent::Disconnected { peer: gateway, reason } => {
@@ -552,27 +559,29 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     }
 
     /// Goes on with what was unanswered, in a new session.
-    fn greet(&mut self, now: Instant, gateway: PartyId, incarnation: u32) {
-        if self.gateway_incarnation == Some((gateway, incarnation)) {
-            self.requests.restart(now);
-        } else {
+    fn greet(&mut self, now: Instant, new_incarnation: bool) {
+        if new_incarnation {
             // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
-            self.gateway_incarnation = Some((gateway, incarnation));
             self.responses.reset();
             self.forget_given();
             self.inbox.clear();
+            self.outbox.clear();
             self.requests.handle_peer_restart(now);
+        } else {
+            self.requests.restart(now);
         }
         self.requests.set_peer_listening(now, true);
     }
 
     /// Asks whether the gateway is still there. If there is no room for another
-    /// request, the ones that are unanswered ask the same.
+    /// request, the ones that are unanswered ask the same, now.
     fn ask(&mut self, now: Instant) {
         if self.question.is_none() {
             let expires = Some(now + ANSWER_TIME);
-            let sent = self.requests.send(now, Body::Awake, None, expires);
-            self.question = sent.ok().map(|id| (id, Question::Liveness));
+            match self.requests.send(now, Body::Awake, None, expires) {
+                Ok(id) => self.question = Some((id, Question::Liveness)),
+                Err(_) => self.requests.restart(now),
+            }
         }
     }
 }
@@ -623,13 +632,19 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Device<P, A, T> {
                 }
             }
         }
-        if buffer.len() < MAX_REQUEST_DATAGRAM {
-            return Err(BufferTooSmall { needed: MAX_REQUEST_DATAGRAM });
+        if self.requests.poll_timeout().is_none_or(|deadline| deadline.at > now) {
+            return Ok(None);
+        }
+        // Before a request is noted as sent.
+        let needed = MAX_REQUEST_DATAGRAM.min(self.uplink.max_datagram());
+        if buffer.len() < needed {
+            return Err(BufferTooSmall { needed });
         }
         let mut message = [0; REQUEST_SIZE];
         while let Some(length) = self.requests.poll_transmit(now, &mut message)? {
             let message = message.get(..length).unwrap_or_default();
             if let Ok(sent) = self.uplink.send(&mut self.party, now, message, buffer) {
+                self.uplink.note_request(now);
                 return Ok(Some(sent));
             }
         }

@@ -27,9 +27,9 @@ use crate::connection::NegotiationRefusal;
 use crate::crypto::{EntropyError, Provider};
 use crate::dtls::{CookiePolicy, Datagram, Received, Server, ServerConfig, SessionId};
 use crate::endpoint::{Address, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Role, Standing, Trust};
+use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
 use crate::party::Party;
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::timers::Timers;
 use crate::transmission::{Body, GivenUp, Kind, MessageId, Refused, Tally, Ticket};
 use crate::uplink::Disconnection;
@@ -136,7 +136,8 @@ pub(crate) enum DownlinkEvent {
     /// A party was refused; who, if its request could be read.
     Refused { who: Option<(PartyId, Name)>, refusal: NegotiationRefusal },
     /// A peer's session stands; `replaced` if it takes the place of another.
-    Connected { peer: PartyId, replaced: bool },
+    /// It has a new incarnation if what it was handed before may be forgotten.
+    Connected { peer: PartyId, replaced: bool, new_incarnation: bool },
     /// A peer's session ended.
     Disconnected { peer: PartyId, reason: Disconnection },
     /// A request came in that was not seen before: an encoded message, which is
@@ -180,6 +181,10 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     keys: PendingKeys,
     peers: BTreeMap<PartyId, Box<Peer>>,
     sessions: BTreeMap<SessionId, PartyId>,
+    /// The peers without a session, and since when.
+    disconnected: Timers<PartyId>,
+    /// When what a session rests on ends.
+    trust_ends: Timers<PartyId, UnixTime>,
     /// When each peer is to be looked after next.
     timers: Timers<PartyId>,
     /// The peers that have requests to be sent.
@@ -187,6 +192,8 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     answers: VecDeque<(PartyId, Vec<u8>)>,
     sent: Tally,
     events: VecDeque<DownlinkEvent>,
+    /// Whether the services take nothing any more.
+    closed: bool,
 }
 
 impl<P: Provider, A: Address> Downlink<P, A> {
@@ -206,21 +213,24 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             below,
             negotiation,
             transmission,
-            negotiations: Negotiations::default(),
+            negotiations: Negotiations::new(),
             keys: PendingKeys::default(),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            disconnected: Timers::new(),
+            trust_ends: Timers::new(),
             timers: Timers::new(),
             ready: BTreeSet::new(),
             answers: VecDeque::new(),
             sent: Tally::new(),
             events: VecDeque::new(),
+            closed: false,
         })
     }
 
     /// The largest datagram that is sent, in bytes.
     pub(crate) fn max_datagram(&self) -> usize {
-        self.settings.server.dtls.max_datagram
+        self.settings.server.dtls.datagram_limit()
     }
 
     /// The name and standing of a peer that is known.
@@ -241,6 +251,11 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         &self.sent
     }
 
+    /// Whether a peer is connected.
+    pub(crate) fn is_connected(&self, peer: PartyId) -> bool {
+        self.peers.get(&peer).is_some_and(|peer| peer.session().is_some())
+    }
+
     /// Takes a datagram from one of the two services' ports.
     pub(crate) fn handle_datagram<T: Trust>(
         &mut self,
@@ -250,7 +265,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         from: A,
         datagram: &mut [u8],
     ) {
-        if self.events.len() >= MAX_EVENTS {
+        if self.closed || self.events.len() >= MAX_EVENTS {
             return;
         }
         let mut datagram = Datagram::new(datagram);
@@ -315,26 +330,30 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     /// request will come again.
     pub(crate) fn answer(&mut self, peer: PartyId, ticket: Ticket, body: Body<'_>) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
-        let mut message = alloc::vec![0; self.settings.server.dtls.max_datagram];
+        let mut message = alloc::vec![0; self.transmission.max_payload()];
         if let Ok(length) = known.responses.answer(ticket, None, body, &mut message) {
             message.truncate(length);
             self.push_answer(peer, message);
         }
     }
 
-    /// Ends the session with `peer`, with a close_notify.
-    pub(crate) fn disconnect(&mut self, now: Instant, peer: PartyId, reason: Disconnection) {
-        let Some(known) = self.peers.get_mut(&peer) else { return };
-        let Some(session) = known.session() else { return };
-        known.disconnect(now);
-        self.sessions.remove(&session);
-        self.transmission.close(now, session);
-        self.events.push_back(DownlinkEvent::Disconnected { peer, reason });
-        self.reschedule(now, peer);
+    /// Acknowledges a request of `peer`, and says whether anything waits for it.
+    pub(crate) fn acknowledge(&mut self, peer: PartyId, ticket: Ticket) {
+        let nothing_waiting =
+            self.peers.get(&peer).is_some_and(|known| known.requests.nothing_waiting());
+        self.answer(peer, ticket, Body::Acknowledgement { nothing_waiting });
     }
 
-    /// Ends every session.
+    /// Ends the session with `peer`, with a close_notify.
+    pub(crate) fn disconnect(&mut self, now: Instant, peer: PartyId, reason: Disconnection) {
+        if let Some(session) = self.part(now, peer, reason) {
+            self.transmission.close(now, session);
+        }
+    }
+
+    /// Ends every session, and lets no other begin.
     pub(crate) fn close(&mut self, now: Instant) {
+        self.closed = true;
         self.keys.clear();
         let connected: Vec<PartyId> = self.connected().map(|(id, _)| id).collect();
         for peer in connected {
@@ -363,13 +382,20 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     /// Does what is due at `now`.
     pub(crate) fn handle_timeout<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
         self.negotiation.handle_timeout(&mut party.provider, now);
+        for session in self.negotiations.over(now) {
+            self.negotiation.close(now, session);
+        }
         self.serve_negotiation(party, now);
         self.transmission.handle_timeout(&mut party.provider, now);
         self.serve_transmission(party, now);
         self.keys.handle_timeout(now);
+        let expired = party.clock.at(now).map(|time| self.trust_ends.due(time));
+        for peer in expired.unwrap_or_default() {
+            self.disconnect(now, peer, Disconnection::Untrusted(Refusal::Expired));
+        }
         // Each once: a peer with a request to send stays due.
         for peer in self.timers.due(now) {
-            self.look_after(party, now, peer);
+            self.look_after(now, peer);
         }
     }
 
@@ -405,7 +431,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     }
 
     /// When to call [`Downlink::handle_timeout`] next.
-    pub(crate) fn poll_timeout(&self) -> Option<Deadline> {
+    pub(crate) fn poll_timeout<T>(&self, party: &Party<P, T>) -> Option<Deadline> {
         let is_ready = !self.answers.is_empty()
             || !self.ready.is_empty()
             || !self.events.is_empty()
@@ -414,8 +440,12 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             return Some(Deadline::new(Instant::ZERO, Reason::Output));
         }
         let peers = self.timers.first().map(|(at, _)| Deadline::new(at, Reason::Liveness));
+        // The clock may have been set since these times were noted.
+        let trust = self.trust_ends.first().and_then(|(until, _)| party.clock.instant_of(until));
         [
+            trust.map(|at| Deadline::new(at, Reason::TrustEnds)),
             self.keys.poll_timeout(),
+            self.negotiations.poll_timeout(),
             self.negotiation.poll_timeout(),
             self.transmission.poll_timeout(),
         ]

@@ -22,9 +22,9 @@ use alloc::vec::Vec;
 use crate::connection::{NegotiationRefusal, NetworkKey, NetworkKeyId};
 use crate::crypto::{EntropyError, Provider};
 use crate::downlink::{Downlink, Object};
-use crate::dtls::{Datagram, SendError};
+use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Revocation, Role, Trust, TrustError, TrustStore};
+use crate::identity::{Name, PartyId, Recorded, Revocation, Role, Trust, TrustError, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::timers::Timers;
@@ -177,9 +177,13 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         now: Instant,
     ) -> Result<Self, EntropyError> {
         let advertiser = Advertiser::new(&settings, now);
+        let uplink = settings
+            .cloud
+            .map(|cloud| Uplink::new(cloud, Role::Gateway, Role::Cloud, party.incarnation, now));
+        let max_datagram = uplink.as_ref().map_or(0, |uplink| uplink.max_datagram());
         Ok(Self {
-            uplink: settings.cloud.map(|cloud| Uplink::new(cloud, Role::Gateway, Role::Cloud, now)),
-            upstream: Upstream::new(),
+            uplink,
+            upstream: Upstream::new(max_datagram.saturating_sub(RECORD_OVERHEAD)),
             downlink: Downlink::new(settings.downlink, Role::Device, &mut party.provider)?,
             advertiser,
             polling: settings.polling,
@@ -238,10 +242,17 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// # Errors
     /// [`TrustError`]; nothing was changed.
     pub fn revoke(&mut self, now: Instant, revocation: &Revocation) -> Result<(), TrustError> {
-        self.party.trust.revoke(&self.party.provider, revocation)?;
-        self.downlink.spread(now, &Object::of_revocation(revocation));
-        self.check_trust(now);
-        Ok(())
+        self.record(now, revocation).map(|_| ())
+    }
+
+    /// One that is known already was spread already.
+    fn record(&mut self, now: Instant, revocation: &Revocation) -> Result<Recorded, TrustError> {
+        let recorded = self.party.trust.revoke(&self.party.provider, revocation)?;
+        if recorded == Recorded::New {
+            self.downlink.spread(now, &Object::of_revocation(revocation));
+            self.check_trust(now);
+        }
+        Ok(recorded)
     }
 
     /// Prefers a network key from now on, and hands it out to the devices. The
@@ -256,7 +267,8 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         self.party.network.retire(id)
     }
 
-    /// Ends all sessions, with a close_notify each, and looks for no others.
+    /// Ends all sessions, with a close_notify each, looks for no others, and lets
+    /// none begin.
     pub fn close(&mut self, now: Instant) {
         self.advertiser.stop();
         self.downlink.close(now);
@@ -336,7 +348,8 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Gateway<P, A, T> {
         now: Instant,
         buffer: &mut [u8],
     ) -> Result<Option<Transmit<A>>, BufferTooSmall> {
-        let needed = self.downlink.max_datagram();
+        let uplink = self.uplink.as_ref().map_or(0, |uplink| uplink.max_datagram());
+        let needed = self.downlink.max_datagram().max(uplink);
         if buffer.len() < needed {
             return Err(BufferTooSmall { needed });
         }
@@ -371,7 +384,7 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Gateway<P, A, T> {
             uplink,
             self.upstream.poll_timeout(),
             self.advertiser.poll_timeout(),
-            self.downlink.poll_timeout(),
+            self.downlink.poll_timeout(&self.party),
         ]
         .into_iter()
         .fold(None, Deadline::earlier)

@@ -163,12 +163,28 @@ impl<'b, C> minicbor::Decode<'b, C> for UnixTime {
 /// A party with a clock calls [`WallClock::set`] whenever it likes. A device
 /// without one starts from the last time that it stored
 /// ([`WallClock::with_floor`]) and learns the time from its gateway in the key
-/// negotiation; time that is learnt so can't move it back behind the floor, so
-/// that an expired certificate can't become valid again.
+/// negotiation; time that is learnt so can only move it on, so that an expired
+/// certificate can't become valid again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WallClock {
-    reading: Option<(Instant, UnixTime)>,
+    reading: Option<Reading>,
     floor: UnixTime,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    at: Instant,
+    time: UnixTime,
+    source: Source,
+}
+
+/// Where a reading comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Own,
+    /// From a peer. Between two readings it runs on by the monotonic clock of a
+    /// device that may drift by hours a year.
+    Learnt,
 }
 
 impl WallClock {
@@ -191,22 +207,41 @@ impl WallClock {
         if time < self.floor {
             return false;
         }
-        self.reading = Some((now, time));
+        self.reading = Some(Reading { at: now, time, source: Source::Own });
         self.floor = time;
         true
+    }
+
+    /// Takes the time that a trusted peer has signed, unless the caller has set the
+    /// clock, or it is later already; whether it was taken.
+    pub fn learn(&mut self, now: Instant, time: UnixTime) -> bool {
+        let is_news = self.at(now).is_none_or(|known| time > known);
+        let taken = is_news && !self.is_own() && time >= self.floor;
+        if taken {
+            self.reading = Some(Reading { at: now, time, source: Source::Learnt });
+            self.floor = time;
+        }
+        taken
+    }
+
+    /// Whether the time is the caller's own, and not learnt from a peer.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.reading.is_some_and(|reading| reading.source == Source::Own)
     }
 
     /// The time at `now`, if it is known; never behind the floor.
     #[must_use]
     pub fn at(&self, now: Instant) -> Option<UnixTime> {
-        self.reading.map(|(then, time)| time.saturating_add(now.since(then)).max(self.floor))
+        self.reading
+            .map(|reading| reading.time.saturating_add(now.since(reading.at)).max(self.floor))
     }
 
     /// The instant at which the clock will show `time`, if the time is known;
     /// the instant of the last reading if that moment was already past then.
     #[must_use]
     pub fn instant_of(&self, time: UnixTime) -> Option<Instant> {
-        self.reading.map(|(then, reading)| then + time.since(reading))
+        self.reading.map(|reading| reading.at + time.since(reading.time))
     }
 
     /// The latest time that is known to have passed; what a device without a
@@ -237,5 +272,19 @@ mod tests {
         assert!(clock.set(Instant::from_millis(500), UnixTime::from_secs(2_000)));
         assert_eq!(clock.at(Instant::from_millis(3_500)), Some(UnixTime::from_secs(2_003)));
         assert!(!clock.set(Instant::from_millis(3_500), UnixTime::from_secs(1_999)));
+    }
+
+    #[test]
+    fn what_is_learnt_moves_the_clock_on_only_and_yields_to_the_callers_own() {
+        let (at, time) = (Instant::from_millis, UnixTime::from_secs);
+        let mut clock = WallClock::with_floor(time(1_000));
+        assert!(!clock.learn(at(0), time(999)));
+        assert!(clock.learn(at(0), time(2_000)) && !clock.is_own());
+        assert!(!clock.learn(at(10_000), time(2_009)));
+        assert_eq!(clock.at(at(10_000)), Some(time(2_010)));
+        assert!(clock.learn(at(10_000), time(2_060)));
+        assert!(clock.set(at(10_000), time(2_060)) && clock.is_own());
+        assert!(!clock.learn(at(10_000), time(9_000)));
+        assert_eq!(clock.at(at(10_000)), Some(time(2_060)));
     }
 }

@@ -1,25 +1,26 @@
-//! One timer for each of many keys, where the next one is found without a scan.
+//! One moment for each of many keys, where the first one is found without a scan.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::time::Instant;
 
-/// The timers. Setting and finding one takes logarithmic time.
+/// The timers: each key's moment, by whatever clock. Setting and finding one
+/// takes logarithmic time.
 #[derive(Debug)]
-pub(crate) struct Timers<K> {
-    at: BTreeMap<K, Instant>,
-    order: BTreeSet<(Instant, K)>,
+pub(crate) struct Timers<K, At = Instant> {
+    at: BTreeMap<K, At>,
+    order: BTreeSet<(At, K)>,
 }
 
-impl<K: Copy + Ord> Timers<K> {
+impl<K: Copy + Ord, At: Copy + Ord> Timers<K, At> {
     /// None is set.
     pub(crate) const fn new() -> Self {
         Self { at: BTreeMap::new(), order: BTreeSet::new() }
     }
 
     /// Sets the timer of `key`, or takes it away.
-    pub(crate) fn set(&mut self, key: K, at: Option<Instant>) {
+    pub(crate) fn set(&mut self, key: K, at: Option<At>) {
         let before = match at {
             Some(at) => self.at.insert(key, at),
             None => self.at.remove(&key),
@@ -36,12 +37,12 @@ impl<K: Copy + Ord> Timers<K> {
     }
 
     /// The timer that ends first.
-    pub(crate) fn first(&self) -> Option<(Instant, K)> {
+    pub(crate) fn first(&self) -> Option<(At, K)> {
         self.order.first().copied()
     }
 
     /// The keys whose timers have ended at `now`.
-    pub(crate) fn due(&self, now: Instant) -> Vec<K> {
+    pub(crate) fn due(&self, now: At) -> Vec<K> {
         self.order.iter().take_while(|(at, _)| *at <= now).map(|(_, key)| *key).collect()
     }
 }

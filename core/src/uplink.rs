@@ -92,6 +92,17 @@ struct Terms {
     sleepy: bool,
     forward_secrecy: ForwardSecrecy,
     dtls: dtls::Config,
+    /// By which the party above tells what it has to remember (SPEC.md section
+    /// 9.2).
+    incarnation: u32,
+}
+
+/// The only party above that knows the present incarnation, and its own: the two
+/// remember each other's requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Acquaintance {
+    party: PartyId,
+    incarnation: u32,
 }
 
 /// Why an advertisement was not followed.
@@ -138,8 +149,9 @@ impl core::fmt::Display for Disconnection {
 pub(crate) enum UplinkEvent {
     /// The peer was verified, and a session key negotiated.
     Negotiated { peer: PartyId },
-    /// A session stands; `replaced` if it takes the place of another.
-    Connected { peer: PartyId, incarnation: u32, replaced: bool },
+    /// A session stands; `replaced` if it takes the place of another. If the peer
+    /// is a new incarnation, it remembers nothing, and its requests are new.
+    Connected { peer: PartyId, replaced: bool, new_incarnation: bool },
     /// The session ended. A new attempt follows by itself.
     Disconnected { peer: PartyId, reason: Disconnection },
     /// An attempt failed. The next one follows by itself.
@@ -203,6 +215,7 @@ pub(crate) struct Uplink<P: Provider, A> {
     search: Search<A>,
     retry: Duration,
     retry_limit: Duration,
+    acquaintance: Option<Acquaintance>,
     live: Option<Live<P, A>>,
     /// The close_notify of sessions that are over.
     farewells: Deque<Farewell<A>, 1>,
@@ -227,7 +240,13 @@ enum Pursuit<P: Provider, A> {
 impl<P: Provider, A: Address> Uplink<P, A> {
     /// The uplink of a party with the role `role` to one with the role `above`;
     /// its first attempt begins at once, or with the first advertisement.
-    pub(crate) fn new(settings: Settings<A>, role: Role, above: Role, now: Instant) -> Self {
+    pub(crate) fn new(
+        settings: Settings<A>,
+        role: Role,
+        above: Role,
+        incarnation: u32,
+        now: Instant,
+    ) -> Self {
         Self {
             terms: Terms {
                 role,
@@ -235,10 +254,12 @@ impl<P: Provider, A: Address> Uplink<P, A> {
                 sleepy: settings.sleepy,
                 forward_secrecy: settings.forward_secrecy,
                 dtls: settings.dtls,
+                incarnation,
             },
             search: settings.search,
             retry: settings.retry,
             retry_limit: settings.retry_limit,
+            acquaintance: None,
             live: None,
             farewells: Deque::new(),
             pursuit: Pursuit::Waiting(now),
@@ -264,6 +285,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         &self.sent
     }
 
+    /// The largest datagram that is sent, in bytes.
+    pub(crate) fn max_datagram(&self) -> usize {
+        self.terms.dtls.datagram_limit()
+    }
+
     /// Takes a datagram from the discovery port. The error is why it was not
     /// followed.
     pub(crate) fn hear<T: Trust>(
@@ -278,7 +304,9 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         if !advertisement.versions.intersect(Versions::V1) {
             return Err(Unheeded::Versions);
         }
-        self.heard.accept(&advertisement, now, party.clock.at(now)).map_err(Unheeded::NotFresh)?;
+        // A clock that was learnt may have drifted out of every window since.
+        let clock = party.clock.at(now).filter(|_| party.clock.is_own());
+        self.heard.accept(&advertisement, now, clock).map_err(Unheeded::NotFresh)?;
         if let Some(live) = &self.live {
             if live.peer.standing.party() == advertisement.gateway
                 && live.peer.incarnation != advertisement.incarnation
@@ -289,6 +317,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         }
         if let (Pursuit::Waiting(at), Search::Advertisement) = (&self.pursuit, &self.search)
             && now >= *at
+            && self.chooses(party)
         {
             let negotiation = from.with_port(advertisement.negotiation_port);
             self.attempt(party, now, negotiation, Some(key));
@@ -340,13 +369,24 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         Ok(live.path.transmit(length))
     }
 
-    /// Expects a sign of life of the peer, which is being asked for one.
+    /// Has the peer asked for a sign of life, unless it is being asked already.
     pub(crate) fn ask(&mut self, now: Instant) {
         if let Some(live) = &mut self.live
             && let Liveness::Heard(_) = live.liveness
         {
             live.liveness = Liveness::Asked(now);
             self.report(UplinkEvent::PeerMayBeGone);
+        }
+    }
+
+    /// Notes that a request is sent. To a party that sleeps its answer is the only
+    /// sign of life that it waits for.
+    pub(crate) fn note_request(&mut self, now: Instant) {
+        if let Some(live) = &mut self.live
+            && let Liveness::Heard(_) = live.liveness
+            && self.terms.sleepy
+        {
+            live.liveness = Liveness::Asked(now);
         }
     }
 
@@ -518,18 +558,35 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         match core::mem::replace(&mut self.pursuit, Pursuit::None) {
             Pursuit::Attempting(attempt) => match step(attempt, &self.terms, party) {
                 Step::Goes(attempt) => self.pursuit = Pursuit::Attempting(attempt),
-                Step::Negotiated(path, session, attempt) => {
-                    if let Some(peer) = attempt.peer() {
-                        self.report(UplinkEvent::Negotiated { peer });
-                    }
-                    self.pursuit = Pursuit::Attempting(attempt);
+                Step::Negotiated(path, session, next) => {
                     self.bid_farewell(party, now, path, session);
+                    let peer = next.peer();
+                    if self.acquaintance.is_some_and(|known| known.party != peer) {
+                        self.renew_incarnation(party, now);
+                    } else {
+                        self.report(UplinkEvent::Negotiated { peer });
+                        self.pursuit = Pursuit::Attempting(Attempt::Connecting(next));
+                    }
                 }
                 Step::Fails(failure) => self.fail(party, now, failure),
                 Step::Stands(established) => self.establish(party, now, established),
             },
             other => self.pursuit = other,
         }
+    }
+
+    /// Breaks an attempt off that led to another party than the one that knows the
+    /// present incarnation, and begins again with a new one. What the two
+    /// remember of each other would not hold if the way led back: the former
+    /// might repeat a command that was carried out, and is forgotten here.
+    fn renew_incarnation<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        let mut incarnation = [0; 4];
+        if party.provider.random(&mut incarnation).is_err() {
+            return self.fail(party, now, Failure::Entropy);
+        }
+        self.terms.incarnation = u32::from_be_bytes(incarnation);
+        self.acquaintance = None;
+        self.pursuit = Pursuit::Waiting(now);
     }
 
     fn establish<T: Trust>(
@@ -540,10 +597,13 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     ) {
         let Established { path, session, peer } = established;
         self.failures = 0;
+        let party_above = peer.standing.party();
+        let known = Acquaintance { party: party_above, incarnation: peer.incarnation };
+        let former = self.acquaintance.replace(known);
         self.report(UplinkEvent::Connected {
-            peer: peer.standing.party(),
-            incarnation: peer.incarnation,
+            peer: party_above,
             replaced: self.live.is_some(),
+            new_incarnation: former != Some(known),
         });
         let live = Live { path, session, peer, liveness: Liveness::Heard(now) };
         if let Some(old) = self.live.replace(live) {
@@ -577,7 +637,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         let mut datagram = Vec::from_array([0; FAREWELL]);
         if let Ok(Some(length)) = session.poll_transmit(&mut party.provider, now, &mut datagram) {
             datagram.truncate(length);
-            // Only a courtesy: the peer notices anyway, if later.
+            // Only a courtesy: the peer notices anyway, if later. A session that
+            // was replaced is closed by the peer itself, so the older one gives way.
+            if self.farewells.is_full() {
+                self.farewells.pop_front();
+            }
             let _ = self.farewells.push_back(Farewell { path, datagram });
         }
     }
@@ -603,6 +667,16 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         let [random] = random;
         let jitter = delay.saturating_mul(u32::from(random)) / 1024;
         self.pursuit = Pursuit::Waiting(now + delay.saturating_add(jitter));
+    }
+
+    /// Whether to follow an advertisement. After a failure it is left to chance, so
+    /// that a gateway that refuses this party, and always is the first to be
+    /// heard, doesn't stand in front of one that would take it.
+    fn chooses<T: Trust>(&self, party: &mut Party<P, T>) -> bool {
+        let mut random = [0];
+        let _ = party.provider.random(&mut random);
+        let [random] = random;
+        self.failures == 0 || random.is_multiple_of(2)
     }
 
     fn report(&mut self, event: UplinkEvent) {

@@ -133,8 +133,8 @@ impl Initiator {
     ///
     /// Validity is checked at the time of `clock`. If that is unknown, it is
     /// checked at the time that the responder signed, which must not lie behind
-    /// the clock's floor, and on success the clock is set to it. A clock that is
-    /// known is left as it is.
+    /// the clock's floor, and on success the clock is set to it. A clock that was
+    /// learnt so is moved on, never back; one that the caller set is left as it is.
     ///
     /// `local` must be what the request was made with.
     ///
@@ -151,9 +151,9 @@ impl Initiator {
     ) -> Result<Negotiated, NegotiationError> {
         let request = self.message(local);
         let SignedResponse { response, signature } = decode(provider, &request, answer)?;
-        let known = clock.at(now);
-        let time = match known {
-            Some(time) => time,
+        let time = match clock.at(now) {
+            Some(time) if clock.is_own() => time,
+            Some(time) => response.time.map_or(time, |signed| signed.max(time)),
             None => acceptable(response.time, clock.floor())?,
         };
         let peer = trust
@@ -174,9 +174,7 @@ impl Initiator {
         };
         let whole = transcript(provider, &request, &Raw(answer));
         let key = session_key(provider, &whole, &long_term, ephemeral.as_ref());
-        if known.is_none() {
-            clock.set(now, time);
-        }
+        clock.learn(now, time);
         Ok(Negotiated {
             peer,
             key,

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::connection::transfer::{Incoming, MAX_MESSAGE, Segments};
 use crate::connection::{
@@ -15,13 +16,20 @@ use crate::dtls::{SendError, Server, SessionId};
 use crate::endpoint::Address;
 use crate::identity::{Name, PartyId, Role, Trust};
 use crate::party::Party;
-use crate::time::Instant;
+use crate::time::{Deadline, Instant, Reason};
+use crate::timers::Timers;
 use crate::wire::BufferTooSmall;
+
+/// How long a DTLS session with the negotiation port lasts: longer than an
+/// initiator repeats its request. It usually ends with the initiator's
+/// close_notify, but that may be lost, or never be sent.
+const LIFETIME: Duration = Duration::from_secs(60);
 
 /// The negotiations under way. There are never more than DTLS sessions with the
 /// negotiation port.
-#[derive(Default)]
 pub(super) struct Negotiations {
+    /// When each session is to end.
+    ends: Timers<SessionId>,
     by_session: BTreeMap<SessionId, Negotiation>,
     /// The sessions that have segments of an answer to send.
     sending: VecDeque<SessionId>,
@@ -49,16 +57,34 @@ pub(super) enum Decision {
 }
 
 /// What the service tells and asks of a party.
-#[derive(Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct Terms<F> {
     /// The role that it must have.
     pub(super) below: Role,
     pub(super) transmission_port: u16,
-    /// Whether there is room for another party.
-    pub(super) has_room: bool,
+    /// Whether there is room for a party.
+    pub(super) has_room: F,
 }
 
 impl Negotiations {
+    pub(super) const fn new() -> Self {
+        Self { ends: Timers::new(), by_session: BTreeMap::new(), sending: VecDeque::new() }
+    }
+
+    /// Begins to wait for the request of `session`.
+    pub(super) fn begin(&mut self, now: Instant, session: SessionId) {
+        self.ends.set(session, Some(now + LIFETIME));
+    }
+
+    /// The sessions that have lasted too long.
+    pub(super) fn over(&self, now: Instant) -> Vec<SessionId> {
+        self.ends.due(now)
+    }
+
+    /// When [`Negotiations::over`] gives the next one.
+    pub(super) fn poll_timeout(&self) -> Option<Deadline> {
+        self.ends.first().map(|(at, _)| Deadline::new(at, Reason::Cleanup))
+    }
+
     /// Takes a payload of `session`. A decision is made once, when the request
     /// is whole; repetitions are answered as the first one was.
     pub(super) fn handle<P: Provider, T: Trust>(
@@ -67,7 +93,7 @@ impl Negotiations {
         now: Instant,
         session: SessionId,
         payload: &[u8],
-        terms: Terms,
+        terms: &Terms<impl Fn(PartyId) -> bool>,
     ) -> Option<Decision> {
         let negotiation = self.by_session.entry(session).or_default();
         let request = negotiation.incoming.receive(payload).ok()??;
@@ -89,6 +115,7 @@ impl Negotiations {
 
     /// Forgets `session`, which has ended.
     pub(super) fn forget(&mut self, session: SessionId) {
+        self.ends.set(session, None);
         self.by_session.remove(&session);
     }
 
@@ -136,7 +163,7 @@ fn decide<P: Provider, T: Trust>(
     party: &mut Party<P, T>,
     now: Instant,
     request: &[u8],
-    terms: Terms,
+    terms: &Terms<impl Fn(PartyId) -> bool>,
 ) -> Option<(Decision, Vec<u8>)> {
     let mut message = alloc::vec![0; MAX_MESSAGE];
     let parameters = ResponderParameters {
@@ -146,7 +173,11 @@ fn decide<P: Provider, T: Trust>(
         now: party.clock.at(now),
     };
     let local = LocalParty { identity: &party.identity, endorsements: &party.endorsements };
-    let response = if terms.has_room {
+    let who = Request::decode(request).ok().map(|request| {
+        let certificate = &request.credential.certificate;
+        (certificate.id(&party.provider), certificate.name().clone())
+    });
+    let response = if who.as_ref().is_none_or(|(id, _)| (terms.has_room)(*id)) {
         respond(&mut party.provider, local, &party.trust, &parameters, request, &mut message)
     } else {
         Err(RespondError::Refused(NegotiationRefusal::Busy))
@@ -159,10 +190,6 @@ fn decide<P: Provider, T: Trust>(
         Err(RespondError::Refused(refusal)) => {
             let length = refuse(&party.provider, request, refusal, &mut message).ok()?;
             message.truncate(length);
-            let who = Request::decode(request).ok().map(|request| {
-                let certificate = &request.credential.certificate;
-                (certificate.id(&party.provider), certificate.name().clone())
-            });
             Some((Decision::Refused(who, refusal), message))
         }
         Err(_) => None,

@@ -26,17 +26,19 @@ type PeerRequests = Requests<8, REQUEST_SIZE>;
 type PeerResponses = Responses<16, 0>;
 
 /// The objects that wait for one peer's requests to have room. One more is
-/// dropped; the peer is handed all of them when it connects again.
-const MAX_BACKLOG: usize = 512;
+/// dropped. There is room for all revocations of the largest trust store at once.
+const MAX_BACKLOG: usize = 2048;
 
-/// Something that is handed to a peer: encoded, and kept until it is
-/// acknowledged.
+/// Something that a peer is to have or to do, however long it takes: kept until it
+/// is acknowledged.
 #[derive(Clone)]
 pub(crate) enum Object {
     /// A revocation.
     Revocation(Vec<u8>),
     /// A network key.
     NetworkKey(Secret<{ NetworkKey::ENCODED_LEN }>),
+    /// That it is to replace the key of its session.
+    Renegotiation,
 }
 
 impl Object {
@@ -60,6 +62,7 @@ impl Object {
         match self {
             Self::Revocation(revocation) => Body::Revocation { revocation },
             Self::NetworkKey(key) => Body::NetworkKey { key: Hidden(key.expose()) },
+            Self::Renegotiation => Body::Renegotiation,
         }
     }
 }
@@ -68,15 +71,15 @@ impl Object {
 pub(super) struct Peer {
     pub(super) name: Name,
     pub(super) standing: Standing,
-    pub(super) incarnation: u32,
+    /// The incarnation that knows of the requests and answers; none before its
+    /// first session.
+    incarnation: Option<u32>,
     pub(super) sleepy: bool,
     pub(super) heard: Instant,
     pub(super) presence: Presence,
     pub(super) requests: PeerRequests,
     pub(super) responses: PeerResponses,
     backlog: VecDeque<Object>,
-    /// When what its session rests on ends, if the time is known.
-    pub(super) trust_ends: Option<Instant>,
     /// The question of a peer that woke, until nothing is waiting for it.
     pub(super) awake: Option<Ticket>,
 }
@@ -85,7 +88,7 @@ pub(super) struct Peer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Connected { session: SessionId, since: Instant, rotation: RotationState },
-    Disconnected { since: Instant },
+    Disconnected,
 }
 
 /// How far the replacement of a session's key has come.
@@ -99,18 +102,17 @@ pub(super) enum RotationState {
 
 impl Peer {
     /// A peer that is about to be connected.
-    pub(super) fn new(now: Instant, negotiated: &Negotiated) -> Self {
+    pub(super) fn new(now: Instant, negotiated: &Negotiated, max_payload: usize) -> Self {
         Self {
             name: negotiated.peer.certificate().name().clone(),
             standing: negotiated.peer.standing().clone(),
-            incarnation: negotiated.peer_incarnation,
+            incarnation: None,
             sleepy: negotiated.sleepy,
             heard: now,
-            presence: Presence::Disconnected { since: now },
-            requests: PeerRequests::new(),
+            presence: Presence::Disconnected,
+            requests: PeerRequests::with_limit(max_payload),
             responses: PeerResponses::new(),
             backlog: VecDeque::new(),
-            trust_ends: None,
             awake: None,
         }
     }
@@ -119,8 +121,13 @@ impl Peer {
     pub(super) fn session(&self) -> Option<SessionId> {
         match self.presence {
             Presence::Connected { session, .. } => Some(session),
-            Presence::Disconnected { .. } => None,
+            Presence::Disconnected => None,
         }
+    }
+
+    /// Whether this is the incarnation that was connected before.
+    pub(super) fn remembers(&self, negotiated: &Negotiated) -> bool {
+        self.incarnation == Some(negotiated.peer_incarnation)
     }
 
     /// Takes `session` for its session from now on, and what was negotiated
@@ -137,11 +144,11 @@ impl Peer {
         self.sleepy = negotiated.sleepy;
         self.heard = now;
         self.presence = Presence::Connected { session, since: now, rotation: RotationState::Fresh };
-        if self.incarnation == negotiated.peer_incarnation {
+        if self.remembers(negotiated) {
             self.requests.restart(now);
         } else {
             // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
-            self.incarnation = negotiated.peer_incarnation;
+            self.incarnation = Some(negotiated.peer_incarnation);
             self.responses.reset();
             self.requests.handle_peer_restart(now);
             self.awake = None;
@@ -152,10 +159,9 @@ impl Peer {
 
     /// Notes that its session is over.
     pub(super) fn disconnect(&mut self, now: Instant) {
-        self.presence = Presence::Disconnected { since: now };
+        self.presence = Presence::Disconnected;
         self.requests.set_peer_listening(now, false);
         self.backlog.clear();
-        self.awake = None;
     }
 
     /// Hands it an object, at once or when there is room among the requests.
@@ -176,14 +182,14 @@ impl Peer {
         }
     }
 
-    /// Asks it, once, to replace the key of its session. If there is no room for
-    /// the request, the session ends when its time of grace is over.
+    /// Asks it, once, to replace the key of its session.
     pub(super) fn ask_to_renegotiate(&mut self, now: Instant) {
         if let Presence::Connected { rotation, .. } = &mut self.presence
             && *rotation == RotationState::Fresh
         {
             *rotation = RotationState::Asked;
-            let _ = self.requests.send(now, Body::Renegotiation, None, None);
+            self.backlog.push_front(Object::Renegotiation);
+            self.refill(now);
         }
     }
 
@@ -216,7 +222,6 @@ impl Peer {
         };
         let deadlines = [
             Some(Deadline::new(since + age, Reason::Rotation)),
-            self.trust_ends.map(|at| Deadline::new(at, Reason::TrustEnds)),
             Some(Deadline::new(self.silent_at(settings), Reason::Liveness)),
             self.sleeps_at().map(|at| Deadline::new(at, Reason::Liveness)),
         ];

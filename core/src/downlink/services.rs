@@ -1,6 +1,7 @@
 //! What the two services do with what comes in, and when a peer is due.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::connection::{Negotiated, NetworkKeyId, SessionKeyId};
@@ -30,9 +31,15 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         let terms = Terms {
             below: self.below,
             transmission_port: self.settings.transmission_port,
-            has_room: self.has_room(),
+            // A peer that is known has its place. Another takes that of one that
+            // is not connected, if need be.
+            has_room: |peer| {
+                self.peers.contains_key(&peer)
+                    || self.peers.len() < self.settings.max_peers
+                    || self.disconnected.first().is_some()
+            },
         };
-        match self.negotiations.handle(party, now, session, payload, terms) {
+        match self.negotiations.handle(party, now, session, payload, &terms) {
             None => {}
             Some(Decision::Accepted(negotiated)) => {
                 let peer = negotiated.peer.id();
@@ -58,7 +65,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
                     self.negotiation.provide_psk(&mut party.provider, now, session, key);
                 }
                 ServerEvent::Closed { session, .. } => self.negotiations.forget(session),
-                ServerEvent::Connected { .. } => {}
+                ServerEvent::Connected { session, .. } => self.negotiations.begin(now, session),
             }
         }
     }
@@ -82,13 +89,8 @@ impl<P: Provider, A: Address> Downlink<P, A> {
                     }
                 }
                 ServerEvent::Closed { session, reason } => {
-                    let Some(peer) = self.sessions.remove(&session) else { continue };
-                    let Some(known) = self.peers.get_mut(&peer) else { continue };
-                    if known.session() == Some(session) {
-                        known.disconnect(now);
-                        let reason = Disconnection::Session(reason);
-                        self.events.push_back(DownlinkEvent::Disconnected { peer, reason });
-                        self.reschedule(now, peer);
+                    if let Some(&peer) = self.sessions.get(&session) {
+                        self.part(now, peer, Disconnection::Session(reason));
                     }
                 }
             }
@@ -111,22 +113,45 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             self.transmission.close(now, session);
             return;
         }
-        let known = self.peers.entry(peer).or_insert_with(|| Box::new(Peer::new(now, negotiated)));
+        let max_payload = self.transmission.max_payload();
+        let known = self
+            .peers
+            .entry(peer)
+            .or_insert_with(|| Box::new(Peer::new(now, negotiated, max_payload)));
+        let new_incarnation = !known.remembers(negotiated);
+        if new_incarnation {
+            // It would take them for the answers to its own first requests.
+            self.answers.retain(|(to, _)| *to != peer);
+        }
         let before = known.connect(now, session, negotiated);
-        known.trust_ends = party.clock.instant_of(standing.valid_until());
+        self.disconnected.set(peer, None);
+        self.trust_ends.set(peer, Some(standing.valid_until()));
         self.sessions.insert(session, peer);
         if let Some(before) = before {
             self.sessions.remove(&before);
             self.transmission.close(now, before);
         }
-        self.events.push_back(DownlinkEvent::Connected { peer, replaced: before.is_some() });
+        let replaced = before.is_some();
+        self.events.push_back(DownlinkEvent::Connected { peer, replaced, new_incarnation });
         self.reschedule(now, peer);
     }
 
-    /// Whether one more peer finds a place, if need be that of one that is not
-    /// connected.
-    fn has_room(&self) -> bool {
-        self.peers.len() < self.settings.max_peers || self.sessions.len() < self.settings.max_peers
+    /// Notes that the session of `peer` is over; returns it.
+    pub(super) fn part(
+        &mut self,
+        now: Instant,
+        peer: PartyId,
+        reason: Disconnection,
+    ) -> Option<SessionId> {
+        let known = self.peers.get_mut(&peer)?;
+        let session = known.session()?;
+        known.disconnect(now);
+        self.sessions.remove(&session);
+        self.trust_ends.set(peer, None);
+        self.disconnected.set(peer, Some(now));
+        self.events.push_back(DownlinkEvent::Disconnected { peer, reason });
+        self.reschedule(now, peer);
+        Some(session)
     }
 
     /// Makes a place for `peer`: the peer that was disconnected first gives way.
@@ -134,17 +159,14 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         if self.peers.contains_key(&peer) || self.peers.len() < self.settings.max_peers {
             return true;
         }
-        let oldest = self
-            .peers
-            .iter()
-            .filter_map(|(id, peer)| match peer.presence {
-                Presence::Disconnected { since } => Some((since, *id)),
-                Presence::Connected { .. } => None,
-            })
-            .min();
-        let Some((_, id)) = oldest else { return false };
-        self.peers.remove(&id);
-        self.timers.set(id, None);
+        let Some((_, oldest)) = self.disconnected.first() else { return false };
+        self.disconnected.set(oldest, None);
+        self.timers.set(oldest, None);
+        if let Some(mut forgotten) = self.peers.remove(&oldest) {
+            // Whoever waits for an answer is told that none will come.
+            forgotten.requests.handle_timeout(Instant::from_millis(u64::MAX));
+            report_given_up(&mut self.events, oldest, &mut forgotten);
+        }
         true
     }
 
@@ -211,7 +233,8 @@ impl<P: Provider, A: Address> Downlink<P, A> {
                 self.push_answer(peer, answer);
             }
             Verdict::Acknowledged => {
-                let body = Body::Acknowledgement { nothing_waiting: known.requests.is_empty() };
+                let nothing_waiting = known.requests.nothing_waiting();
+                let body = Body::Acknowledgement { nothing_waiting };
                 self.push_message(peer, message.id, body);
             }
             Verdict::Refused(code) => self.reject(peer, message.id, code),
@@ -291,33 +314,21 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     }
 
     /// Does what is due for one peer.
-    pub(super) fn look_after<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        peer: PartyId,
-    ) {
+    pub(super) fn look_after(&mut self, now: Instant, peer: PartyId) {
         let Some(known) = self.peers.get_mut(&peer) else { return };
         known.requests.handle_timeout(now);
-        while let Some(request) = known.requests.poll_event() {
-            self.events.push_back(DownlinkEvent::GivenUp { peer, request });
-        }
+        report_given_up(&mut self.events, peer, known);
+        self.let_sleep(peer);
+        let Some(known) = self.peers.get_mut(&peer) else { return };
         if known.sleeps_at().is_some_and(|at| now >= at) {
             known.requests.set_peer_listening(now, false);
         }
         let Presence::Connected { since, .. } = known.presence else {
             return self.reschedule(now, peer);
         };
-        let untrusted = known
-            .trust_ends
-            .filter(|at| now >= *at)
-            .and_then(|_| party.clock.at(now))
-            .and_then(|time| party.trust.check(&known.standing, time).err());
         let age = now.since(since);
         let rotation = self.settings.rotation;
-        let reason = if let Some(refusal) = untrusted {
-            Some(Disconnection::Untrusted(refusal))
-        } else if now >= known.silent_at(&self.settings) {
+        let reason = if now >= known.silent_at(&self.settings) {
             Some(Disconnection::Silent)
         } else if age >= rotation.age.saturating_add(rotation.grace) {
             Some(Disconnection::KeyTooOld)
@@ -342,6 +353,12 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         if known.requests.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
             self.ready.insert(peer);
         }
+    }
+}
+
+fn report_given_up(events: &mut VecDeque<DownlinkEvent>, peer: PartyId, known: &mut Peer) {
+    while let Some(request) = known.requests.poll_event() {
+        events.push_back(DownlinkEvent::GivenUp { peer, request });
     }
 }
 

@@ -8,7 +8,7 @@ use crate::connection::NetworkKey;
 use crate::crypto::Provider;
 use crate::downlink::{DownlinkEvent, Object, RequestError};
 use crate::endpoint::Address;
-use crate::identity::{Name, PartyId, Revocation, Rights, Trust};
+use crate::identity::{Name, PartyId, Recorded, Revocation, Rights, Trust};
 use crate::time::Instant;
 use crate::transmission::{
     Body, CommandState, ErrorCode, GivenUp, Kind, Label, MAX_ITEMS, Message, MessageId, OwnedLabel,
@@ -74,8 +74,9 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
                 UplinkEvent::Negotiated { peer: cloud } => {
                     self.report(GatewayEvent::CloudNegotiated { cloud });
                 }
-                UplinkEvent::Connected { peer: cloud, incarnation, replaced } => {
-                    if self.upstream.connect(now, cloud, incarnation) || !replaced {
+                UplinkEvent::Connected { peer: cloud, replaced, new_incarnation } => {
+                    self.upstream.connect(now, new_incarnation);
+                    if new_incarnation || !replaced {
                         self.tell_presence();
                     }
                     self.report(GatewayEvent::CloudConnected { cloud, replaced });
@@ -93,8 +94,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Tells a cloud that knows nothing yet which devices are connected.
     fn tell_presence(&mut self) {
         for (device, name) in self.downlink.connected() {
-            let news = News::Presence(PresenceState::Connected, name.clone());
-            self.upstream.push(Item { device, news });
+            self.upstream.note_presence(device, PresenceState::Connected, name.clone());
         }
     }
 
@@ -180,14 +180,19 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
 
     fn take_revocation(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ErrorCode> {
         let revocation = Revocation::decode(bytes).map_err(|_| ErrorCode::Malformed)?;
-        self.revoke(now, &revocation).map_err(|_| ErrorCode::NotPermitted)?;
-        self.report(GatewayEvent::Revoked(revocation.subject()));
+        let recorded = self.record(now, &revocation).map_err(|_| ErrorCode::NotPermitted)?;
+        if recorded == Recorded::New {
+            self.report(GatewayEvent::Revoked(revocation.subject()));
+        }
         Ok(())
     }
 
     fn take_network_key(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ErrorCode> {
         let key =
             NetworkKey::decode(&self.party.provider, bytes).map_err(|_| ErrorCode::Malformed)?;
+        if self.party.network.preferred() == Some(&key) {
+            return Ok(());
+        }
         let id = key.id();
         self.add_network_key(now, key);
         self.report(GatewayEvent::NetworkKeyReceived(id));
@@ -202,13 +207,16 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
                     self.report(GatewayEvent::DeviceNegotiated { device });
                 }
                 DownlinkEvent::Refused { who, refusal } => {
-                    if let Some((device, name)) = &who {
+                    // Who it was is not proved: not one who is connected.
+                    if let Some((device, name)) = &who
+                        && !self.downlink.is_connected(*device)
+                    {
                         let state = PresenceState::Refused(refusal.code());
-                        self.tell(*device, News::Presence(state, name.clone()));
+                        self.tell_presence_of(*device, state, name.clone());
                     }
                     self.report(GatewayEvent::DeviceRefused { who, refusal });
                 }
-                DownlinkEvent::Connected { peer, replaced } => self.greet(now, peer, replaced),
+                DownlinkEvent::Connected { peer, replaced, .. } => self.greet(now, peer, replaced),
                 DownlinkEvent::Disconnected { peer, reason } => self.part(peer, reason),
                 DownlinkEvent::Request { peer, ticket, message } => {
                     self.receive_from_device(peer, ticket, &message);
@@ -224,7 +232,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     fn greet(&mut self, now: Instant, device: PartyId, replaced: bool) {
         let Some(name) = self.name_of(device) else { return };
         if !replaced {
-            self.tell(device, News::Presence(PresenceState::Connected, name.clone()));
+            self.tell_presence_of(device, PresenceState::Connected, name.clone());
             if self.polling.is_some() {
                 self.polls.set(device, Some(now));
             }
@@ -241,7 +249,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     fn part(&mut self, device: PartyId, reason: Disconnection) {
         let Some(name) = self.name_of(device) else { return };
         self.polls.set(device, None);
-        self.tell(device, News::Presence(PresenceState::Disconnected, name.clone()));
+        self.tell_presence_of(device, PresenceState::Disconnected, name.clone());
         self.report(GatewayEvent::DeviceDisconnected { device, name, reason });
     }
 
@@ -249,22 +257,21 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     fn receive_from_device(&mut self, device: PartyId, ticket: Ticket, message: &[u8]) {
         let Ok(Message { body, .. }) = Message::decode(message) else { return };
         let rights = self.downlink.peer(device).map_or(Rights::NONE, |(_, it)| it.rights());
-        let answer = match body {
-            Body::Alert { .. } if !rights.contains(Rights::ALERT) => error(ErrorCode::NotPermitted),
+        let refusal = match body {
+            Body::Alert { .. } if !rights.contains(Rights::ALERT) => ErrorCode::NotPermitted,
             Body::Alert { severity, ref reading, text } => {
                 let (reading, text) = (OwnedReading::from(reading), text.to_owned());
                 let news = News::Alert { severity, reading: reading.clone(), text: text.clone() };
                 if self.tell(device, news) {
                     self.report(GatewayEvent::Alert { device, severity, reading, text });
-                    Body::Acknowledgement { nothing_waiting: true }
-                } else {
-                    error(ErrorCode::Busy)
+                    return self.downlink.acknowledge(device, ticket);
                 }
+                ErrorCode::Busy
             }
             // Only gateways send these.
-            _ => error(ErrorCode::NotPermitted),
+            _ => ErrorCode::NotPermitted,
         };
-        self.downlink.answer(device, ticket, answer);
+        self.downlink.answer(device, ticket, error(refusal));
     }
 
     /// Takes a device's answer to a request of the gateway's or of the cloud's.
@@ -300,16 +307,23 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// A device did not answer a request in time.
     fn give_up(&mut self, device: PartyId, given_up: GivenUp) {
         let GivenUp { id: request, kind, was_sent, .. } = given_up;
-        let body = match kind {
-            Kind::Command => Body::CommandStatus {
-                state: if was_sent { CommandState::Uncertain } else { CommandState::Expired },
-                result: None,
-            },
-            _ => error(ErrorCode::Unreachable),
+        let (body, event) = if kind == Kind::Command {
+            let state = if was_sent { CommandState::Uncertain } else { CommandState::Expired };
+            let event = GatewayEvent::CommandStatus { device, request, state, result: None };
+            (Body::CommandStatus { state, result: None }, event)
+        } else {
+            let code = ErrorCode::Unreachable;
+            (error(code), GatewayEvent::RequestFailed { device, request, code })
         };
         self.upstream.answer_forwarded(device, request, body);
-        let code = ErrorCode::Unreachable;
-        self.report(GatewayEvent::RequestFailed { device, request, code });
+        self.report(event);
+    }
+
+    /// Notes how a device stands for the cloud, if there is one.
+    fn tell_presence_of(&mut self, device: PartyId, state: PresenceState, name: Name) {
+        if self.uplink.is_some() {
+            self.upstream.note_presence(device, state, name);
+        }
     }
 
     /// Puts news for the cloud in the queue, if there is a cloud; `false` if

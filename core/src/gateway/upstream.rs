@@ -1,8 +1,10 @@
 //! What goes from the gateway to its cloud, and the cloud's requests.
 //!
 //! Readings, alerts and the presence of devices wait in a queue until the cloud
-//! has acknowledged them. The queue is bounded; when it is full, the oldest
-//! readings give way, and alerts are not taken (so that the devices keep them).
+//! has acknowledged them. The queue of readings and alerts is bounded; when it is
+//! full, the oldest readings give way, and alerts are not taken (so that the
+//! devices keep them). Of each device, only the last presence waits; it is told
+//! first.
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -12,8 +14,8 @@ use alloc::vec::Vec;
 use crate::identity::{Name, PartyId};
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
-    Body, Kind, Message, MessageId, OwnedReading, PresenceState, Refused, Requests, Responses,
-    Severity, Ticket, Verdict,
+    Answered, Body, Kind, Message, MessageId, OwnedReading, PresenceState, Refused, Requests,
+    Responses, Severity, Ticket, Verdict,
 };
 use crate::uplink::ANSWER_TIME;
 
@@ -34,11 +36,19 @@ const MAX_QUEUE: usize = 4096;
 /// gateway doesn't take the room of the others.
 const MAX_QUEUE_OF_DEVICE: usize = 64;
 
+/// The devices whose presence waits to be told. When there are as many, another
+/// is not told of.
+const MAX_PRESENCE: usize = 1 << 17;
+
+/// While the presence of as many waits to be told, nothing is told of those that
+/// were refused: anyone in the network can make up any number of them.
+const MAX_REFUSED: usize = 256;
+
 /// The answers that wait to be sent. One more is dropped: its request will come
 /// again.
 const MAX_ANSWERS: usize = 256;
 
-/// One thing to tell the cloud about a device.
+/// A thing to tell the cloud about a device.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Item {
     pub(super) device: PartyId,
@@ -50,7 +60,6 @@ pub(super) struct Item {
 pub(super) enum News {
     Readings(Vec<OwnedReading>),
     Alert { severity: Severity, reading: OwnedReading, text: String },
-    Presence(PresenceState, Name),
 }
 
 impl News {
@@ -63,7 +72,6 @@ impl News {
             Self::Alert { severity, reading, text } => {
                 Body::Alert { severity: *severity, reading: reading.borrow(), text }
             }
-            Self::Presence(state, name) => Body::Presence { state: *state, name: name.as_str() },
         }
     }
 }
@@ -72,40 +80,42 @@ impl News {
 pub(super) struct Upstream {
     requests: Box<Requests<16, REQUEST_SIZE>>,
     responses: Box<Responses<RESPONSES, RESPONSE_SIZE>>,
+    presence: BTreeMap<PartyId, (PresenceState, Name)>,
+    /// The devices whose presence is being told: of each one thing at a time, so
+    /// that the last one told is the last one heard.
+    telling: BTreeMap<MessageId, PartyId>,
     queue: VecDeque<Item>,
     answers: VecDeque<Vec<u8>>,
     /// The cloud's requests that were handed on, by the request to the device.
     forwarded: BTreeMap<(PartyId, MessageId), Ticket>,
-    /// The cloud whose ids these are.
-    cloud: Option<(PartyId, u32)>,
 }
 
 impl Upstream {
-    pub(super) fn new() -> Self {
+    /// For sessions that carry payloads of at most `max_payload` bytes.
+    pub(super) fn new(max_payload: usize) -> Self {
         Self {
-            requests: Box::new(Requests::new()),
+            requests: Box::new(Requests::with_limit(max_payload)),
             responses: Box::new(Responses::new()),
+            presence: BTreeMap::new(),
+            telling: BTreeMap::new(),
             queue: VecDeque::new(),
             answers: VecDeque::new(),
             forwarded: BTreeMap::new(),
-            cloud: None,
         }
     }
 
-    /// A session with the cloud stands; whether it is one that knows nothing yet.
-    pub(super) fn connect(&mut self, now: Instant, cloud: PartyId, incarnation: u32) -> bool {
-        self.requests.set_peer_listening(now, true);
-        let is_new = self.cloud != Some((cloud, incarnation));
-        if is_new {
+    /// A session with the cloud stands.
+    pub(super) fn connect(&mut self, now: Instant, new_incarnation: bool) {
+        if new_incarnation {
             // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
-            self.cloud = Some((cloud, incarnation));
             self.responses.reset();
             self.forwarded.clear();
+            self.answers.clear();
             self.requests.handle_peer_restart(now);
         } else {
             self.requests.restart(now);
         }
-        is_new
+        self.requests.set_peer_listening(now, true);
     }
 
     /// There is no session any more.
@@ -117,11 +127,7 @@ impl Upstream {
     /// Puts an item in the queue; `false` if there is no room for it.
     pub(super) fn push(&mut self, item: Item) -> bool {
         let device = item.device;
-        if matches!(item.news, News::Presence(..)) {
-            // Only how a device stands now is of interest.
-            self.remove(|known| known.device == device && matches!(known.news, News::Presence(..)));
-        } else if self.queue.iter().filter(|known| known.device == device).count()
-            >= MAX_QUEUE_OF_DEVICE
+        if self.queue.iter().filter(|known| known.device == device).count() >= MAX_QUEUE_OF_DEVICE
             && !self.remove_readings(|known| known.device == device)
         {
             return false;
@@ -133,26 +139,65 @@ impl Upstream {
         true
     }
 
-    /// Sends as much of the queue as may be unanswered at a time.
+    /// Notes how a device stands, in place of how it stood before.
+    pub(super) fn note_presence(&mut self, device: PartyId, state: PresenceState, name: Name) {
+        let limit = match state {
+            PresenceState::Refused(_) => MAX_REFUSED,
+            PresenceState::Connected | PresenceState::Disconnected => MAX_PRESENCE,
+        };
+        if self.presence.len() < limit || self.presence.contains_key(&device) {
+            self.presence.insert(device, (state, name));
+        }
+    }
+
+    /// Sends as much of what waits as may be unanswered at a time.
     pub(super) fn refill(&mut self, now: Instant) {
-        while let Some(Item { device, news }) = self.queue.front() {
-            if self.requests.send(now, news.body(), Some(*device), None) == Err(Refused::Full) {
-                break;
+        self.tell_presence(now);
+        while let Some(Item { device, news }) = self.queue.pop_front() {
+            match (self.requests.send(now, news.body(), Some(device), None), news) {
+                (Err(Refused::Full), news) => return self.queue.push_front(Item { device, news }),
+                (Err(Refused::TooLarge { .. }), News::Readings(mut first)) if first.len() > 1 => {
+                    let rest = first.split_off(first.len() / 2);
+                    self.queue.push_front(Item { device, news: News::Readings(rest) });
+                    self.queue.push_front(Item { device, news: News::Readings(first) });
+                }
+                _ => {}
             }
-            self.queue.pop_front();
+        }
+    }
+
+    fn tell_presence(&mut self, now: Instant) {
+        while let Some((&device, (state, name))) = self
+            .presence
+            .iter()
+            .find(|(device, _)| !self.telling.values().any(|telling| telling == *device))
+        {
+            let body = Body::Presence { state: *state, name: name.as_str() };
+            match self.requests.send(now, body, Some(device), None) {
+                Ok(request) => {
+                    self.telling.insert(request, device);
+                }
+                Err(Refused::Full) => return,
+                Err(_) => {}
+            }
+            self.presence.remove(&device);
         }
     }
 
     /// Asks whether the cloud is still there. If there is no room for another
-    /// request, the ones that are unanswered ask the same.
+    /// request, the ones that are unanswered ask the same, now.
     pub(super) fn ask(&mut self, now: Instant) {
-        let _ = self.requests.send(now, Body::Awake, None, Some(now + ANSWER_TIME));
+        if self.requests.send(now, Body::Awake, None, Some(now + ANSWER_TIME)).is_err() {
+            self.requests.restart(now);
+        }
     }
 
     /// Takes an answer of the cloud's.
     pub(super) fn handle_answer(&mut self, now: Instant, answer: &Message<'_>) {
-        self.requests.handle_answer(now, answer);
-        self.refill(now);
+        if let Some(Answered::Final(_)) = self.requests.handle_answer(now, answer) {
+            self.telling.remove(&answer.id);
+            self.refill(now);
+        }
     }
 
     /// Takes a request of the cloud's; a ticket if it was not seen before.
@@ -245,11 +290,8 @@ impl Upstream {
 
     /// Removes the oldest readings among the items that are `eligible`.
     fn remove_readings(&mut self, eligible: impl Fn(&Item) -> bool) -> bool {
-        self.remove(|item| matches!(item.news, News::Readings(_)) && eligible(item))
-    }
-
-    fn remove(&mut self, unwanted: impl Fn(&Item) -> bool) -> bool {
-        match self.queue.iter().position(unwanted) {
+        let is_unwanted = |item: &Item| matches!(item.news, News::Readings(_)) && eligible(item);
+        match self.queue.iter().position(is_unwanted) {
             Some(index) => self.queue.remove(index).is_some(),
             None => false,
         }

@@ -25,6 +25,7 @@ pub const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
 /// ([`Requests::set_peer_listening`]).
 pub struct Requests<const PENDING: usize, const SIZE: usize> {
     last: u32,
+    limit: u16,
     peer_listening: bool,
     pending: [Option<Pending<SIZE>>; PENDING],
 }
@@ -55,7 +56,8 @@ pub enum Refused {
     /// place becomes free when a request is answered, cancelled, or reported by
     /// [`Requests::poll_event`].
     Full,
-    /// The encoded request is longer than a place: it needs this many bytes.
+    /// The encoded request is longer than a place, or than the limit: it needs
+    /// this many bytes.
     TooLarge {
         /// The length that would suffice, in bytes.
         needed: usize,
@@ -119,7 +121,19 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
     /// No requests yet, and a peer that isn't listening.
     #[must_use]
     pub fn new() -> Self {
-        Self { last: 0, peer_listening: false, pending: core::array::from_fn(|_| None) }
+        Self::with_limit(SIZE)
+    }
+
+    /// The same, for sessions that carry payloads of at most `limit` bytes: a
+    /// longer request is refused.
+    #[must_use]
+    pub fn with_limit(limit: usize) -> Self {
+        Self {
+            last: 0,
+            limit: u16::try_from(limit).unwrap_or(u16::MAX),
+            peer_listening: false,
+            pending: core::array::from_fn(|_| None),
+        }
     }
 
     /// Takes a request, to be sent at once if the peer listens, and repeated
@@ -148,13 +162,17 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
             return Err(Refused::Full);
         }
         let place = self.pending.iter_mut().find(|place| place.is_none()).ok_or(Refused::Full)?;
-        let message =
+        let message: Stored<SIZE> =
             Stored::encode(&Message { id, subject, body }).map_err(|error| match error {
                 EncodeError::BufferTooSmall(BufferTooSmall { needed }) => {
                     Refused::TooLarge { needed }
                 }
                 EncodeError::OutOfLimits => Refused::OutOfLimits,
             })?;
+        let needed = message.bytes().len();
+        if needed > usize::from(self.limit) {
+            return Err(Refused::TooLarge { needed });
+        }
         let progress = Progress::Unanswered { due: now, sent: 0 };
         *place = Some(Pending { id, kind, expires, was_sent: false, progress, message });
         self.last = id.0;

@@ -121,7 +121,7 @@ pub(super) enum Step<P: Provider, A> {
     Goes(Attempt<P, A>),
     /// The key is negotiated; this session with the negotiation service is to be
     /// ended.
-    Negotiated(Path<A>, Session<P>, Attempt<P, A>),
+    Negotiated(Path<A>, Session<P>, Connecting<P, A>),
     /// It led to a session.
     Stands(Established<P, A>),
     Fails(Failure),
@@ -153,14 +153,6 @@ impl<P: Provider, A: Address> Attempt<P, A> {
             Self::Reaching(state) => state.path,
             Self::Requesting(state) => state.path,
             Self::Connecting(state) => state.path,
-        }
-    }
-
-    /// The party above, once the key is negotiated.
-    pub(super) fn peer(&self) -> Option<PartyId> {
-        match self {
-            Self::Reaching(_) | Self::Requesting(_) => None,
-            Self::Connecting(state) => Some(state.peer.standing.party()),
         }
     }
 
@@ -250,7 +242,7 @@ impl<P: Provider, A: Address> Reaching<P, A> {
             role: terms.role,
             peer_role: terms.above,
             sleepy: terms.sleepy,
-            incarnation: party.incarnation,
+            incarnation: terms.incarnation,
             forward_secrecy: terms.forward_secrecy,
         };
         let Ok(initiator) = Initiator::new(&mut party.provider, parameters) else {
@@ -322,8 +314,7 @@ impl<P: Provider, A: Address> Requesting<P, A> {
                     standing: negotiated.peer.standing().clone(),
                     incarnation: negotiated.peer_incarnation,
                 };
-                let state = Connecting { path, connection, peer };
-                Step::Negotiated(self.path, self.session, Attempt::Connecting(state))
+                Step::Negotiated(self.path, self.session, Connecting { path, connection, peer })
             }
         }
     }
@@ -399,6 +390,11 @@ impl<P: Provider, A: Address> Requesting<P, A> {
 }
 
 impl<P: Provider, A: Address> Connecting<P, A> {
+    /// The party above.
+    pub(super) fn peer(&self) -> PartyId {
+        self.peer.standing.party()
+    }
+
     fn proceed(mut self) -> Step<P, A> {
         match self.connection.poll_event() {
             Some(ConnectionEvent::Closed(reason)) => Step::Fails(Failure::Transmission(reason)),

@@ -8,11 +8,16 @@ use super::Advertisement;
 use crate::identity::PartyId;
 use crate::time::{Instant, UnixTime};
 
+/// How long a gateway of which nothing new is heard is remembered.
+const MEMORY: Duration = Duration::from_secs(600);
+
 /// Protects against the repetition of old advertisements: of each gateway, it
 /// takes only those that are newer than the last one that it took.
 ///
-/// It remembers `N` gateways. When there are more, it forgets the one that it
-/// has not heard for the longest time; an old advertisement of that one would be
+/// It remembers a gateway until nothing new was heard of it for ten minutes, so
+/// that one whose clock was ahead, or in whose name somebody lied about the time,
+/// is not kept out for ever. It remembers `N` gateways. When there are more, it
+/// forgets the one that it has not heard for the longest time; an old advertisement of that one would be
 /// taken again, which costs a device one negotiation in vain, no more.
 #[derive(Clone, Debug)]
 pub struct AdvertisementFilter<const N: usize> {
@@ -87,7 +92,9 @@ impl<const N: usize> AdvertisementFilter<N> {
             heard: now,
         };
         match self.latest.iter_mut().find(|known| known.gateway == latest.gateway) {
-            Some(known) if latest.order() <= known.order() => return Err(NotFresh::Replayed),
+            Some(known) if latest.order() <= known.order() && now.since(known.heard) < MEMORY => {
+                return Err(NotFresh::Replayed);
+            }
             Some(known) => *known = latest,
             None => self.remember(latest),
         }
@@ -143,6 +150,19 @@ mod tests {
         assert!(!accept(None, 9));
         assert!(accept(Some(100), 1));
         assert!(accept(Some(101), 0));
+    }
+
+    #[test]
+    fn one_that_is_ahead_of_its_time_is_forgotten_after_a_while() {
+        let mut filter = AdvertisementFilter::<2>::new(WINDOW);
+        let mut accept = |time, seconds: u64| {
+            let now = Instant::from_millis(seconds * 1000);
+            filter.accept(&sent(1, Some(time), 1), now, None).is_ok()
+        };
+        assert!(accept(u64::MAX, 0));
+        assert!(!accept(100, 599));
+        assert!(accept(100, 600));
+        assert!(!accept(99, 601));
     }
 
     #[test]
