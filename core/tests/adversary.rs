@@ -175,6 +175,7 @@ fn roam(cast: &Cast, world: &mut World, from: u16, to: u16) {
         .change_trust(now, |trust, provider| trust.add_party(provider, &company, Authority::Full));
     add.unwrap();
     assert!(world.wait(13, to, device_connected(cast.device.id())));
+    world.run(1);
 }
 
 #[test]
@@ -209,10 +210,12 @@ fn a_command_is_not_repeated_by_way_of_another_gateway() {
     assert!(world.now < now + Duration::from_secs(30), "the command has expired");
     world.run(60);
     assert_eq!(count(&world, |event| matches!(event, Event::Executed(_))), 1);
-    assert!(count(&world, |event| matches!(
-        event,
-        Event::Gateway(GatewayEvent::CommandStatus { state: CommandState::Uncertain, .. })
-    )) == 1);
+    assert!(
+        count(&world, |event| matches!(
+            event,
+            Event::Gateway(GatewayEvent::CommandStatus { state: CommandState::Uncertain, .. })
+        )) == 1
+    );
 }
 
 #[test]
@@ -344,7 +347,13 @@ fn a_request_to_a_device_that_gave_way_is_given_up() {
 
 #[test]
 fn after_it_was_closed_a_gateway_lets_nobody_in() {
-    let (_, mut world) = connected();
+    let (cast, mut world) = (Cast::new(), World::new(1));
+    cast.add_cloud(&mut world);
+    cast.add_gateway(&mut world, cast.gateway_settings());
+    let mut settings = cast.device_settings();
+    settings.search = iot_crypto::uplink::Search::At(SERVICE);
+    cast.add_device(&mut world, settings);
+    world.run(30);
     let (now, sent) = (world.now, world.sent.len());
     world.gateway(GATEWAY).close(now);
     world.run(0);
@@ -464,7 +473,13 @@ fn a_sleepy_device_rotates_when_it_wakes() {
 
 #[test]
 fn a_lie_about_a_restart_costs_no_session_though_all_requests_are_put_off() {
-    let (cast, mut world) = connected();
+    let (cast, mut world) = (Cast::new(), World::new(1));
+    cast.add_cloud(&mut world);
+    let mut settings = cast.gateway_settings();
+    settings.polling = None;
+    cast.add_gateway(&mut world, settings);
+    cast.add_device(&mut world, cast.device_settings());
+    assert!(world.wait(30, GATEWAY, device_connected(cast.device.id())));
     world.cut_off.insert(CLOUD);
     // The gateway takes no more alerts of this device.
     for _ in 0..100 {
@@ -543,7 +558,10 @@ fn four_endorsements_fit_through_datagrams_of_208_bytes() {
             let issuers = issuers.iter().chain([&cast.company]);
             let endorsements: Vec<_> = issuers
                 .flat_map(|issuer| {
-                    endorsed(issuer, subject, role, EPOCH + YEAR).iter().cloned().collect::<Vec<_>>()
+                    endorsed(issuer, subject, role, EPOCH + YEAR)
+                        .iter()
+                        .cloned()
+                        .collect::<Vec<_>>()
                 })
                 .collect();
             Endorsements::new(&endorsements).unwrap()
@@ -552,16 +570,7 @@ fn four_endorsements_fit_through_datagrams_of_208_bytes() {
         let endorsements = all(gateway, Role::Gateway);
         let trust = trusting(&[&cast.company]);
         let settings = no_cloud(&cast);
-        cast.add_any_gateway(
-            &mut world,
-            GATEWAY,
-            gateway,
-            endorsements,
-            trust,
-            settings,
-            51,
-            &[1],
-        );
+        cast.add_any_gateway(&mut world, GATEWAY, gateway, endorsements, trust, settings, 51, &[1]);
         let endorsements = all(device, Role::Device);
         let settings = cast.device_settings();
         cast.add_any_device(&mut world, DEVICE, device, endorsements, settings, &[1]);

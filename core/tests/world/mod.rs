@@ -11,8 +11,8 @@ use iot_crypto::connection::{NetworkKey, NetworkKeys};
 use iot_crypto::crypto::{RustCrypto, SymmetricKey};
 use iot_crypto::device::{Device, DeviceEvent};
 use iot_crypto::downlink;
-use iot_crypto::endpoint::{Address, Destination, Endpoint, LocalPort, Transmit};
 use iot_crypto::dtls::{Connection, Datagram, PresharedKey, PskIdentity};
+use iot_crypto::endpoint::{Address, Destination, Endpoint, LocalPort, Transmit};
 use iot_crypto::gateway::{self, Gateway, GatewayEvent, GatewayTrust, Polling};
 use iot_crypto::identity::{
     Authority, Endorsements, Grant, Name, PartyId, PrivateIdentity, Rights, Role, TrustStore,
@@ -138,8 +138,7 @@ impl Stranger {
         let identity = PskIdentity::new(identity).unwrap();
         let key = PresharedKey::new(key.expose()).unwrap();
         let config = iot_crypto::dtls::Config::default();
-        let connection =
-            Connection::client(&config, &mut provider, now, &identity, key).unwrap();
+        let connection = Connection::client(&config, &mut provider, now, &identity, key).unwrap();
         Self { provider, connection, to, payloads: Vec::new(), received: Vec::new() }
     }
 
@@ -534,11 +533,7 @@ impl Cast {
     }
 
     /// The same gateway, before it knows the time.
-    pub fn add_gateway_without_time(
-        &self,
-        world: &mut World,
-        settings: gateway::Settings<Place>,
-    ) {
+    pub fn add_gateway_without_time(&self, world: &mut World, settings: gateway::Settings<Place>) {
         let party = Party::new(
             provider(51),
             self.gateway.clone(),
