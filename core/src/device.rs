@@ -307,13 +307,16 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// # Errors
     /// [`Refused`].
     pub fn wake(&mut self, now: Instant) -> Result<MessageId, Refused> {
-        let id = match self.question {
-            Some((id, _)) => id,
-            None => self.requests.send(now, Body::Awake, None, Some(now + ANSWER_TIME))?,
-        };
+        match self.question {
+            Some((id, Question::Waiting)) => return Ok(id),
+            Some((id, Question::Liveness)) => {
+                self.requests.cancel(id);
+                self.question = None;
+            }
+            None => {}
+        }
+        let id = self.requests.send(now, Body::Awake, None, None)?;
         self.question = Some((id, Question::Waiting));
-        self.uplink.ask(now);
-        self.follow(now);
         Ok(id)
     }
 

@@ -120,6 +120,11 @@ const HALF_OPEN: usize = 16;
 /// How long a sleepy peer listens after it was heard.
 const AWAKE: Duration = Duration::from_secs(10);
 
+/// How long a session stays open that was replaced, unless the peer shows before
+/// that it uses the new one: as long as the end of the handshake, which makes the
+/// new session stand on the peer's side, may take to get through.
+const OVERLAP: Duration = Duration::from_secs(30);
+
 /// The number of answers that wait to be sent. One more is dropped: its request
 /// will be repeated.
 const MAX_ANSWERS: usize = 1024;
@@ -180,7 +185,10 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     negotiations: Negotiations,
     keys: PendingKeys,
     peers: BTreeMap<PartyId, Box<Peer>>,
+    /// The peers by their sessions, replaced ones that are still open included.
     sessions: BTreeMap<SessionId, PartyId>,
+    /// When replaced sessions are to be closed.
+    former: Timers<SessionId>,
     /// The peers without a session, and since when.
     disconnected: Timers<PartyId>,
     /// When what a session rests on ends.
@@ -217,6 +225,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             keys: PendingKeys::default(),
             peers: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            former: Timers::new(),
             disconnected: Timers::new(),
             trust_ends: Timers::new(),
             timers: Timers::new(),
@@ -393,6 +402,9 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         for peer in expired.unwrap_or_default() {
             self.disconnect(now, peer, Disconnection::Untrusted(Refusal::Expired));
         }
+        for session in self.former.due(now) {
+            self.close_former(now, Some(session));
+        }
         // Each once: a peer with a request to send stays due.
         for peer in self.timers.due(now) {
             self.look_after(now, peer);
@@ -444,6 +456,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         let trust = self.trust_ends.first().and_then(|(until, _)| party.clock.instant_of(until));
         [
             trust.map(|at| Deadline::new(at, Reason::TrustEnds)),
+            self.former.first().map(|(at, _)| Deadline::new(at, Reason::Cleanup)),
             self.keys.poll_timeout(),
             self.negotiations.poll_timeout(),
             self.negotiation.poll_timeout(),

@@ -558,11 +558,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         match core::mem::replace(&mut self.pursuit, Pursuit::None) {
             Pursuit::Attempting(attempt) => match step(attempt, &self.terms, party) {
                 Step::Goes(attempt) => self.pursuit = Pursuit::Attempting(attempt),
-                Step::Negotiated(path, session, next) => {
+                Step::Negotiated(path, key, session, next) => {
                     self.bid_farewell(party, now, path, session);
                     let peer = next.peer();
                     if self.acquaintance.is_some_and(|known| known.party != peer) {
-                        self.renew_incarnation(party, now);
+                        self.begin_anew(party, now, path.peer, key);
                     } else {
                         self.report(UplinkEvent::Negotiated { peer });
                         self.pursuit = Pursuit::Attempting(Attempt::Connecting(next));
@@ -579,14 +579,20 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     /// present incarnation, and begins again with a new one. What the two
     /// remember of each other would not hold if the way led back: the former
     /// might repeat a command that was carried out, and is forgotten here.
-    fn renew_incarnation<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+    fn begin_anew<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        negotiation: A,
+        key: NetworkKeyId,
+    ) {
         let mut incarnation = [0; 4];
         if party.provider.random(&mut incarnation).is_err() {
             return self.fail(party, now, Failure::Entropy);
         }
         self.terms.incarnation = u32::from_be_bytes(incarnation);
         self.acquaintance = None;
-        self.pursuit = Pursuit::Waiting(now);
+        self.attempt(party, now, negotiation, Some(key));
     }
 
     fn establish<T: Trust>(

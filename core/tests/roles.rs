@@ -144,7 +144,8 @@ fn readings_at_gateway(world: &World) -> usize {
 
 #[test]
 fn keys_are_rotated_by_age_without_losing_the_session() {
-    for link in [Link::GOOD, Link::BAD] {
+    // Of the readings every ten seconds, a bad link lets most arrive in time.
+    for (link, least) in [(Link::GOOD, 118), (Link::BAD, 70)] {
         let (cast, mut world) = (Cast::new(), World::new(3));
         world.link = link;
         let mut settings = cast.gateway_settings();
@@ -158,7 +159,12 @@ fn keys_are_rotated_by_age_without_losing_the_session() {
         world.run(1200);
         assert_eq!(disconnections(&world), 0);
         assert!(replacements(&world) >= 5, "{}", replacements(&world));
-        assert!(readings_at_gateway(&world) >= 90);
+        assert!(readings_at_gateway(&world) >= least, "{}", readings_at_gateway(&world));
+        // Make before break, on the device's side as well.
+        assert!(!world.events.iter().any(|(.., event)| matches!(
+            event,
+            Event::Device(text) if text.starts_with("Disconnected")
+        )));
     }
 }
 

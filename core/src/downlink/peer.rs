@@ -80,6 +80,8 @@ pub(super) struct Peer {
     pub(super) requests: PeerRequests,
     pub(super) responses: PeerResponses,
     backlog: VecDeque<Object>,
+    /// The session that the present one has replaced, while it is still open.
+    pub(super) former: Option<SessionId>,
     /// The question of a peer that woke, until nothing is waiting for it.
     pub(super) awake: Option<Ticket>,
 }
@@ -113,6 +115,7 @@ impl Peer {
             requests: PeerRequests::with_limit(max_payload),
             responses: PeerResponses::new(),
             backlog: VecDeque::new(),
+            former: None,
             awake: None,
         }
     }

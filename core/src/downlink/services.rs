@@ -17,7 +17,7 @@ use crate::wire::BufferTooSmall;
 
 use super::negotiations::{Decision, Terms};
 use super::peer::{Peer, Presence, REQUEST_SIZE};
-use super::{Downlink, DownlinkEvent, MAX_ANSWERS};
+use super::{Downlink, DownlinkEvent, MAX_ANSWERS, OVERLAP};
 
 impl<P: Provider, A: Address> Downlink<P, A> {
     /// Takes a payload from the negotiation port.
@@ -89,12 +89,29 @@ impl<P: Provider, A: Address> Downlink<P, A> {
                     }
                 }
                 ServerEvent::Closed { session, reason } => {
-                    if let Some(&peer) = self.sessions.get(&session) {
+                    let Some(&peer) = self.sessions.get(&session) else { continue };
+                    let known = self.peers.get(&peer);
+                    if known.is_some_and(|known| known.session() == Some(session)) {
                         self.part(now, peer, Disconnection::Session(reason));
+                    } else {
+                        self.close_former(now, Some(session));
                     }
                 }
             }
         }
+    }
+
+    /// Closes a session that was replaced.
+    pub(super) fn close_former(&mut self, now: Instant, former: Option<SessionId>) {
+        let Some(session) = former else { return };
+        self.former.set(session, None);
+        if let Some(peer) = self.sessions.remove(&session)
+            && let Some(known) = self.peers.get_mut(&peer)
+            && known.former == Some(session)
+        {
+            known.former = None;
+        }
+        self.transmission.close(now, session);
     }
 
     fn connect<T: Trust>(
@@ -127,9 +144,14 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         self.disconnected.set(peer, None);
         self.trust_ends.set(peer, Some(standing.valid_until()));
         self.sessions.insert(session, peer);
-        if let Some(before) = before {
-            self.sessions.remove(&before);
-            self.transmission.close(now, before);
+        if let Some(before) = before
+            && let Some(known) = self.peers.get_mut(&peer)
+        {
+            // Make before break: the peer uses it until the end of the handshake
+            // has got through.
+            let older = known.former.replace(before);
+            self.former.set(before, Some(now + OVERLAP));
+            self.close_former(now, older);
         }
         let replaced = before.is_some();
         self.events.push_back(DownlinkEvent::Connected { peer, replaced, new_incarnation });
@@ -145,7 +167,9 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     ) -> Option<SessionId> {
         let known = self.peers.get_mut(&peer)?;
         let session = known.session()?;
+        let former = known.former;
         known.disconnect(now);
+        self.close_former(now, former);
         self.sessions.remove(&session);
         self.trust_ends.set(peer, None);
         self.disconnected.set(peer, Some(now));
@@ -175,10 +199,16 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         let Some(&peer) = self.sessions.get(&session) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
         known.hear(now);
-        let records = self.transmission.records_sent(session).unwrap_or_default();
-        if records >= self.settings.rotation.records {
-            known.ask_to_renegotiate(now);
+        if known.session() == Some(session) {
+            let records = self.transmission.records_sent(session).unwrap_or_default();
+            if records >= self.settings.rotation.records {
+                known.ask_to_renegotiate(now);
+            }
+            // It uses the new session, and so needs the former one no longer.
+            let former = known.former;
+            self.close_former(now, former);
         }
+        let Some(known) = self.peers.get_mut(&peer) else { return };
         match Message::decode(payload) {
             Err(Rejected::Dropped(_)) => {}
             Err(Rejected::Answerable { id, code }) => self.reject(peer, id, code),

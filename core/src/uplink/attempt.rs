@@ -74,12 +74,14 @@ pub(super) enum Attempt<P: Provider, A> {
 /// The handshake with the negotiation service, under a network key.
 pub(super) struct Reaching<P: Provider, A> {
     path: Path<A>,
+    key: NetworkKeyId,
     connection: Client<P>,
 }
 
 /// The request, or its answer, is on its way.
 pub(super) struct Requesting<P: Provider, A> {
     path: Path<A>,
+    key: NetworkKeyId,
     session: Session<P>,
     initiator: Initiator,
     /// The next segment of the request to send, until all are sent.
@@ -119,9 +121,9 @@ pub(super) struct Peer<A> {
 pub(super) enum Step<P: Provider, A> {
     /// It goes on.
     Goes(Attempt<P, A>),
-    /// The key is negotiated; this session with the negotiation service is to be
-    /// ended.
-    Negotiated(Path<A>, Session<P>, Connecting<P, A>),
+    /// The key is negotiated, under this network key; this session with the
+    /// negotiation service is to be ended.
+    Negotiated(Path<A>, NetworkKeyId, Session<P>, Connecting<P, A>),
     /// It led to a session.
     Stands(Established<P, A>),
     Fails(Failure),
@@ -144,7 +146,7 @@ impl<P: Provider, A: Address> Attempt<P, A> {
         let key = key.ok_or(Failure::NoNetworkKey)?;
         let (identity, psk) = (key.id(), key.psk(&party.provider));
         let connection = connect(terms, party, now, &identity.0, &psk)?;
-        Ok(Self::Reaching(Reaching { path, connection }))
+        Ok(Self::Reaching(Reaching { path, key: identity, connection }))
     }
 
     /// The path of the DTLS connection that is in use.
@@ -251,6 +253,7 @@ impl<P: Provider, A: Address> Reaching<P, A> {
         match self.connection.into_session() {
             Ok(session) => Step::Goes(Attempt::Requesting(Requesting {
                 path: self.path,
+                key: self.key,
                 session,
                 initiator,
                 segment: Some(0),
@@ -314,7 +317,8 @@ impl<P: Provider, A: Address> Requesting<P, A> {
                     standing: negotiated.peer.standing().clone(),
                     incarnation: negotiated.peer_incarnation,
                 };
-                Step::Negotiated(self.path, self.session, Connecting { path, connection, peer })
+                let next = Connecting { path, connection, peer };
+                Step::Negotiated(self.path, self.key, self.session, next)
             }
         }
     }

@@ -1,6 +1,8 @@
 //! A network in virtual time: parties, and datagrams that are lost, repeated and
 //! delayed as a seed says. Driven by advertised deadlines only.
 
+#![allow(dead_code)] // Each suite uses its part.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chacha20::ChaCha20Rng;
@@ -9,15 +11,17 @@ use iot_crypto::connection::{NetworkKey, NetworkKeys};
 use iot_crypto::crypto::{RustCrypto, SymmetricKey};
 use iot_crypto::device::{Device, DeviceEvent};
 use iot_crypto::downlink;
-use iot_crypto::endpoint::{Address, Destination, Endpoint, LocalPort};
-use iot_crypto::gateway::{self, Gateway, GatewayEvent, Polling};
+use iot_crypto::dtls::{Client, Datagram, PresharedKey, PskIdentity};
+use iot_crypto::endpoint::{Address, Destination, Endpoint, LocalPort, Transmit};
+use iot_crypto::gateway::{self, Gateway, GatewayEvent, GatewayTrust, Polling};
 use iot_crypto::identity::{
     Authority, Endorsements, Grant, Name, PartyId, PrivateIdentity, Rights, Role, TrustStore,
 };
 use iot_crypto::party::Party;
-use iot_crypto::time::{Instant, UnixTime, WallClock};
+use iot_crypto::time::{Deadline, Instant, Reason, UnixTime, WallClock};
 use iot_crypto::transmission::{CommandState, Label, Reading, Value};
 use iot_crypto::uplink::{self, Search};
+use iot_crypto::wire::BufferTooSmall;
 use rand_core::{Rng as _, SeedableRng as _};
 use std::time::Duration;
 
@@ -115,6 +119,74 @@ pub enum Node {
     Device(Box<Device<Provider, Place>>),
     Gateway(Box<Gateway<Provider, Place>>),
     Cloud(Box<Cloud<Provider, Place>>),
+    Stranger(Box<Stranger>),
+}
+
+/// Somebody who connects to a port with a key, and then says what the test wants.
+pub struct Stranger {
+    provider: Provider,
+    connection: Client<Provider>,
+    to: Place,
+    /// Sent as soon as it is connected.
+    pub payloads: Vec<Vec<u8>>,
+    pub received: Vec<Vec<u8>>,
+}
+
+impl Stranger {
+    pub fn new(now: Instant, seed: u64, to: Place, identity: &[u8], key: &SymmetricKey) -> Self {
+        let mut provider = provider(seed);
+        let identity = PskIdentity::new(identity).unwrap();
+        let key = PresharedKey::new(key.expose()).unwrap();
+        let config = iot_crypto::dtls::Config::default();
+        let connection = Client::new(&config, &mut provider, now, &identity, key).unwrap();
+        Self { provider, connection, to, payloads: Vec::new(), received: Vec::new() }
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.connection.is_connected()
+    }
+}
+
+impl Endpoint for Stranger {
+    type Address = Place;
+
+    fn handle_datagram(&mut self, now: Instant, _: LocalPort, _: Place, datagram: &mut [u8]) {
+        let mut datagram = Datagram::new(datagram);
+        while let Some(payload) =
+            self.connection.handle_record(&mut self.provider, now, &mut datagram)
+        {
+            self.received.push(payload.to_vec());
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.connection.handle_timeout(&mut self.provider, now);
+        while self.connection.poll_event().is_some() {}
+    }
+
+    fn poll_transmit(
+        &mut self,
+        now: Instant,
+        buffer: &mut [u8],
+    ) -> Result<Option<Transmit<Place>>, BufferTooSmall> {
+        if let Some(length) = self.connection.poll_transmit(&mut self.provider, now, buffer)? {
+            return Ok(Some(Transmit::new(LocalPort::FirstClient, self.to, length)));
+        }
+        if self.is_connected()
+            && let Some(payload) = self.payloads.pop()
+        {
+            let length = self.connection.send(&mut self.provider, now, &payload, buffer).unwrap();
+            return Ok(Some(Transmit::new(LocalPort::FirstClient, self.to, length)));
+        }
+        Ok(None)
+    }
+
+    fn poll_timeout(&self) -> Option<Deadline> {
+        if self.is_connected() && !self.payloads.is_empty() {
+            return Some(Deadline::new(Instant::ZERO, Reason::Output));
+        }
+        self.connection.poll_timeout()
+    }
 }
 
 impl Node {
@@ -123,6 +195,7 @@ impl Node {
             Self::Device(device) => &mut **device,
             Self::Gateway(gateway) => &mut **gateway,
             Self::Cloud(cloud) => &mut **cloud,
+            Self::Stranger(stranger) => &mut **stranger,
         }
     }
 }
@@ -213,6 +286,21 @@ impl World {
         }
     }
 
+    pub fn stranger(&mut self, host: u16) -> &mut Stranger {
+        match self.nodes.get_mut(&host) {
+            Some(Node::Stranger(stranger)) => stranger,
+            _ => panic!("no stranger {host}"),
+        }
+    }
+
+    /// Puts somebody at `host` who connects to `to` with a network key.
+    pub fn add_stranger(&mut self, host: u16, to: Place, number: u8) {
+        let key = network_key(number);
+        let secret = key.psk(&provider(0));
+        let stranger = Stranger::new(self.now, u64::from(host), to, &key.id().0, &secret);
+        self.nodes.insert(host, Node::Stranger(Box::new(stranger)));
+    }
+
     /// Puts a datagram on its way.
     pub fn send(&mut self, from: Place, to: Place, bytes: &[u8]) {
         self.sent.push((self.now, from, to, bytes.to_vec()));
@@ -279,6 +367,7 @@ impl World {
                 Node::Gateway(gateway) => gateway.poll_event().map(Event::Gateway),
                 Node::Cloud(cloud) => cloud.poll_event().map(Event::Cloud),
                 Node::Device(device) => serve(device, answer),
+                Node::Stranger(_) => None,
             };
             match event {
                 Some(event) => self.events.push((now, host, event)),
@@ -433,6 +522,39 @@ impl Cast {
     pub fn add_gateway_with(
         &self,
         world: &mut World,
+        settings: gateway::Settings<Place>,
+        seed: u64,
+        keys: &[u8],
+    ) {
+        let endorsements = endorsed(&self.company, &self.gateway, Role::Gateway, EPOCH + YEAR);
+        let trust = trusting(&[&self.company]);
+        let identity = &self.gateway;
+        self.add_any_gateway(world, GATEWAY, identity, endorsements, trust, settings, seed, keys);
+    }
+
+    /// The same gateway, before it knows the time.
+    pub fn add_gateway_without_time(&self, world: &mut World, settings: gateway::Settings<Place>) {
+        let party = Party::new(
+            provider(51),
+            self.gateway.clone(),
+            endorsed(&self.company, &self.gateway, Role::Gateway, EPOCH + YEAR),
+            trusting(&[&self.company]),
+            network(&[1]),
+            WallClock::unknown(),
+        )
+        .unwrap();
+        let gateway = Gateway::new(party, settings, world.now).unwrap();
+        world.nodes.insert(GATEWAY, Node::Gateway(Box::new(gateway)));
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn add_any_gateway(
+        &self,
+        world: &mut World,
+        host: u16,
+        identity: &PrivateIdentity,
+        endorsements: Endorsements,
+        trust: GatewayTrust,
         mut settings: gateway::Settings<Place>,
         seed: u64,
         keys: &[u8],
@@ -441,19 +563,18 @@ impl Cast {
         if let Some(cloud) = &mut settings.cloud {
             cloud.dtls.max_datagram = world.max_datagram;
         }
-        let endorsements = endorsed(&self.company, &self.gateway, Role::Gateway, EPOCH + YEAR);
         let party = Party::new(
             provider(seed),
-            self.gateway.clone(),
+            identity.clone(),
             endorsements,
-            trusting(&[&self.company]),
+            trust,
             network(keys),
             WallClock::unknown(),
         )
         .unwrap();
         let mut gateway = Gateway::new(party, settings, world.now).unwrap();
         gateway.set_time(world.now, wall(world.now));
-        world.nodes.insert(GATEWAY, Node::Gateway(Box::new(gateway)));
+        world.nodes.insert(host, Node::Gateway(Box::new(gateway)));
     }
 
     pub fn device_settings(&self) -> uplink::Settings<Place> {
@@ -502,8 +623,16 @@ impl Cast {
     }
 }
 
+/// The wall time. The caller's instants may begin anywhere, near their end too.
 pub fn wall(now: Instant) -> UnixTime {
-    UnixTime::from_secs(EPOCH + now.as_millis() / 1000)
+    UnixTime::from_secs(EPOCH + now.as_millis() / 1000 % 10_000_000)
+}
+
+/// The settings of a gateway without a cloud.
+pub fn no_cloud(cast: &Cast) -> gateway::Settings<Place> {
+    let mut settings = cast.gateway_settings();
+    settings.cloud = None;
+    settings
 }
 
 /// The kinds of event that tests wait for.
