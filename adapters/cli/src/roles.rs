@@ -1,7 +1,7 @@
 //! The device, the gateway and the cloud as programs: the core's roles on the
 //! sockets and files of this computer.
 //!
-//! All three run in the same loop ([`run`]); each has what is its own in its
+//! All three run in the same loop (`run`); each has what is its own in its
 //! module.
 
 mod advice;

@@ -191,11 +191,12 @@ fn device_table(f: &mut Formatter<'_>, devices: &[DeviceRow]) -> fmt::Result {
     if devices.is_empty() {
         return f.write_str("no device is known");
     }
-    write!(f, "{:<20} {:<8} {:<12} {:<12} last readings", "device", "id", "gateway", "state")?;
+    f.write_str("the devices that are known:\n")?;
+    write!(f, "  {:<20} {:<8} {:<12} {:<12} last readings", "device", "id", "gateway", "state")?;
     for DeviceRow { device, gateway, state, readings, .. } in devices {
         let gateway = gateway.as_ref().map_or("here", Who::label);
         let id = device.id.get(..8).unwrap_or(&device.id);
-        write!(f, "\n{:<20} {id:<8} {gateway:<12} {state:<12} ", device.label())?;
+        write!(f, "\n  {:<20} {id:<8} {gateway:<12} {state:<12} ", device.label())?;
         if !readings.is_empty() {
             list(f, readings)?;
         }

@@ -19,7 +19,7 @@ spaces. VALUE is true or false, a number, or a text; in quotation marks it is a 
 
 /// What the cloud's answer to `help` says besides.
 pub(crate) const CLOUD_HELP: &str = "
-Only the cloud has these:
+A cloud has these as well:
   gateways                     The gateways that are connected
   revoke REVOCATION            Take a revocation (a file, or the text itself), and
                                spread it to all gateways";
