@@ -59,8 +59,7 @@ use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
     AnswerError, Answered, Body, CommandState, ErrorCode, Kind, Label, MAX_ITEMS, Message,
-    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Tally, Ticket, Value,
-    Verdict,
+    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Ticket, Value, Verdict,
 };
 use crate::uplink::{ANSWER_TIME, Disconnection, Failure, Settings, Uplink, UplinkEvent};
 use crate::wire::BufferTooSmall;
@@ -192,7 +191,7 @@ enum Question {
 /// A request of the gateway, until the application takes it.
 struct Waiting {
     ticket: Ticket,
-    message: Vec<u8, REQUEST>,
+    message: Vec<u8, REQUEST, u8>,
 }
 
 /// What is to be told, without anything that is borrowed.
@@ -220,7 +219,7 @@ pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
     inbox: Deque<Waiting, INBOX>,
     /// Whether the application was given the first of the inbox.
     given: bool,
-    outbox: Deque<Vec<u8, MAX_ANSWER>, OUTBOX>,
+    outbox: Deque<Vec<u8, MAX_ANSWER, u8>, OUTBOX>,
     notices: Deque<Notice, 5>,
 }
 
@@ -255,11 +254,6 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// The gateway's name, while a session with it stands.
     pub fn gateway_name(&self) -> Option<&Name> {
         self.uplink.peer_name()
-    }
-
-    /// What was sent to gateways.
-    pub const fn sent(&self) -> &Tally {
-        self.uplink.sent()
     }
 
     /// Sets the wall time. A device without a clock never calls it.
@@ -405,7 +399,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
 
     /// Puts an answer in the queue. The oldest gives way: its request will come
     /// again.
-    fn push_answer(&mut self, message: Vec<u8, MAX_ANSWER>) {
+    fn push_answer(&mut self, message: Vec<u8, MAX_ANSWER, u8>) {
         if self.outbox.is_full() {
             self.outbox.pop_front();
         }

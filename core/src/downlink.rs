@@ -199,6 +199,7 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     ready: BTreeSet<PartyId>,
     answers: VecDeque<(PartyId, Vec<u8>)>,
     sent: Tally,
+    received: Tally,
     events: VecDeque<DownlinkEvent>,
     /// Whether the services take nothing any more.
     closed: bool,
@@ -232,6 +233,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             ready: BTreeSet::new(),
             answers: VecDeque::new(),
             sent: Tally::new(),
+            received: Tally::new(),
             events: VecDeque::new(),
             closed: false,
         })
@@ -258,6 +260,11 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     /// What was sent to all peers together.
     pub(crate) const fn sent(&self) -> &Tally {
         &self.sent
+    }
+
+    /// What came from all peers together.
+    pub(crate) const fn received(&self) -> &Tally {
+        &self.received
     }
 
     /// Whether a peer is connected.

@@ -159,6 +159,7 @@ pub struct Gateway<P: Provider, A: Address, T: Trust = GatewayTrust> {
     party: Party<P, T>,
     uplink: Option<Uplink<P, A>>,
     upstream: Upstream,
+    sent_to_cloud: Tally,
     downlink: Downlink<P, A>,
     advertiser: Advertiser,
     polling: Option<Polling>,
@@ -184,6 +185,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         Ok(Self {
             uplink,
             upstream: Upstream::new(max_datagram.saturating_sub(RECORD_OVERHEAD)),
+            sent_to_cloud: Tally::new(),
             downlink: Downlink::new(settings.downlink, Role::Device, &mut party.provider)?,
             advertiser,
             polling: settings.polling,
@@ -210,12 +212,17 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
 
     /// What was sent to the cloud; `None` if there is none to send to.
     pub fn sent_to_cloud(&self) -> Option<&Tally> {
-        self.uplink.as_ref().map(Uplink::sent)
+        self.uplink.as_ref().map(|_| &self.sent_to_cloud)
     }
 
     /// What was sent to all devices together.
     pub const fn sent_to_devices(&self) -> &Tally {
         self.downlink.sent()
+    }
+
+    /// What came from all devices together.
+    pub const fn received_from_devices(&self) -> &Tally {
+        self.downlink.received()
     }
 
     /// The devices that are connected, and their names.
@@ -365,7 +372,10 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Gateway<P, A, T> {
         }
         while let Some(message) = self.upstream.poll_transmit(now) {
             match uplink.send(&mut self.party, now, &message, buffer) {
-                Ok(sent) => return Ok(Some(sent)),
+                Ok(sent) => {
+                    self.sent_to_cloud.note(&message, sent.length);
+                    return Ok(Some(sent));
+                }
                 Err(SendError::BufferTooSmall(error)) => return Err(error),
                 Err(_) => {}
             }

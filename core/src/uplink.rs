@@ -34,7 +34,6 @@ use crate::endpoint::{Address, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
-use crate::transmission::Tally;
 use crate::wire::BufferTooSmall;
 
 use attempt::{Attempt, Established, Peer, Step};
@@ -218,12 +217,11 @@ pub(crate) struct Uplink<P: Provider, A> {
     acquaintance: Option<Acquaintance>,
     live: Option<Live<P, A>>,
     /// The close_notify of sessions that are over.
-    farewells: Deque<Farewell<A>, 1>,
+    farewell: Option<Farewell<A>>,
     pursuit: Pursuit<P, A>,
     /// Attempts that failed since the last session stood.
     failures: u32,
     heard: AdvertisementFilter<GATEWAYS>,
-    sent: Tally,
     events: Deque<UplinkEvent, EVENTS>,
 }
 
@@ -261,11 +259,10 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             retry_limit: settings.retry_limit,
             acquaintance: None,
             live: None,
-            farewells: Deque::new(),
+            farewell: None,
             pursuit: Pursuit::Waiting(now),
             failures: 0,
             heard: AdvertisementFilter::new(FRESHNESS),
-            sent: Tally::new(),
             events: Deque::new(),
         }
     }
@@ -278,11 +275,6 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     /// Its name.
     pub(crate) fn peer_name(&self) -> Option<&Name> {
         self.live.as_ref().map(|live| &live.peer.name)
-    }
-
-    /// What was sent to it and its predecessors.
-    pub(crate) const fn sent(&self) -> &Tally {
-        &self.sent
     }
 
     /// The largest datagram that is sent, in bytes.
@@ -365,7 +357,6 @@ impl<P: Provider, A: Address> Uplink<P, A> {
     ) -> Result<Transmit<A>, SendError> {
         let live = self.live.as_mut().ok_or(SendError::NotConnected)?;
         let length = live.session.send(&mut party.provider, now, payload, buffer)?;
-        self.sent.note(payload, length);
         Ok(live.path.transmit(length))
     }
 
@@ -469,12 +460,12 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         now: Instant,
         buffer: &mut [u8],
     ) -> Result<Option<Transmit<A>>, BufferTooSmall> {
-        if let Some(farewell) = self.farewells.front() {
+        if let Some(farewell) = &self.farewell {
             let needed = farewell.datagram.len();
             let room = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
             room.copy_from_slice(&farewell.datagram);
             let transmit = farewell.path.transmit(needed);
-            self.farewells.pop_front();
+            self.farewell = None;
             return Ok(Some(transmit));
         }
         if let Some(live) = &mut self.live
@@ -492,7 +483,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
 
     /// When to call [`Uplink::handle_timeout`] next.
     pub(crate) fn poll_timeout<T: Trust>(&self, party: &Party<P, T>) -> Option<Deadline> {
-        if !self.farewells.is_empty() || !self.events.is_empty() {
+        if self.farewell.is_some() || !self.events.is_empty() {
             return Some(Deadline::new(Instant::ZERO, Reason::Output));
         }
         let pursuit = match &self.pursuit {
@@ -645,10 +636,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             datagram.truncate(length);
             // Only a courtesy: the peer notices anyway, if later. A session that
             // was replaced is closed by the peer itself, so the older one gives way.
-            if self.farewells.is_full() {
-                self.farewells.pop_front();
-            }
-            let _ = self.farewells.push_back(Farewell { path, datagram });
+            self.farewell = Some(Farewell { path, datagram });
         }
     }
 

@@ -74,7 +74,7 @@ trait Program {
     }
 
     /// What was sent so far, as [`Event::Traffic`].
-    fn traffic(&self) -> Event;
+    fn traffic(&self) -> Option<Event>;
 
     /// The last thing before the end.
     fn finish(&mut self, _: Instant, _: &mut Desk) -> Result<(), Error> {
@@ -107,7 +107,9 @@ fn run<P: Program>(
                     Flow::Go
                 }
                 Input::Statistics => {
-                    desk.printer.print(program.traffic())?;
+                    if let Some(event) = program.traffic() {
+                        desk.printer.print(event)?;
+                    }
                     Flow::Go
                 }
                 // The program looks after it in its turn.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::connection::{Negotiated, NetworkKeyId, SessionKeyId};
 use crate::crypto::Provider;
-use crate::dtls::{PresharedKey, ServerEvent, SessionId};
+use crate::dtls::{PresharedKey, RECORD_OVERHEAD, ServerEvent, SessionId};
 use crate::endpoint::{Address, LocalPort, Transmit};
 use crate::identity::{PartyId, Trust};
 use crate::party::Party;
@@ -198,6 +198,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     pub(super) fn receive(&mut self, now: Instant, session: SessionId, payload: &[u8]) {
         let Some(&peer) = self.sessions.get(&session) else { return };
         let Some(known) = self.peers.get_mut(&peer) else { return };
+        self.received.note(payload, payload.len().saturating_add(RECORD_OVERHEAD));
         known.hear(now);
         if known.session() == Some(session) {
             let records = self.transmission.records_sent(session).unwrap_or_default();

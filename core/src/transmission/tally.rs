@@ -1,8 +1,8 @@
-//! What a party sent: how much of each kind of message.
+//! What a party sent or received: how much of each kind of message.
 
 use super::Kind;
 
-/// What was sent of one kind of message.
+/// What was sent, or received, of one kind of message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// How many messages, repetitions included.
@@ -13,7 +13,7 @@ pub struct Sent {
     pub datagram: u16,
 }
 
-/// What was sent of each kind of message, for whoever wants to know what the
+/// What was sent, or received, of each kind of message, for whoever wants to know what the
 /// protocol costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally([Sent; Kind::ALL.len()]);
@@ -24,7 +24,7 @@ impl Tally {
         Self([Sent { messages: 0, payload: 0, datagram: 0 }; Kind::ALL.len()])
     }
 
-    /// Notes that the encoded message `payload` was sent in a datagram of
+    /// Notes that the encoded message `payload` went in a datagram of
     /// `datagram` bytes.
     pub(crate) fn note(&mut self, payload: &[u8], datagram: usize) {
         let sent = Kind::of_encoded(payload)
@@ -37,7 +37,7 @@ impl Tally {
         }
     }
 
-    /// The kinds of which something was sent, in the order of their numbers.
+    /// The kinds of which there was something, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (Kind, Sent)> {
         let all = Kind::ALL.iter().copied().zip(self.0);
         all.filter(|(_, sent)| sent.messages > 0)

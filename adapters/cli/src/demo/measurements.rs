@@ -108,12 +108,12 @@ fn exchange_of(history: &[(Actor, Line)], device: Actor) -> Option<Exchange> {
 /// One row for each kind and way, of the last party that told of it.
 fn messages(history: &[(Actor, Line)]) -> Vec<MessageRow> {
     let mut rows: Vec<MessageRow> = Vec::new();
-    for (actor, line) in history {
+    for (_, line) in history {
         let Event::Traffic { sent } = &line.event else { continue };
         for row in sent {
             let row = MessageRow {
                 kind: row.kind.clone(),
-                from: actor.role().to_owned(),
+                from: row.from.clone(),
                 to: row.to.clone(),
                 payload: row.payload,
                 datagram: row.datagram,

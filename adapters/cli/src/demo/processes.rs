@@ -108,11 +108,6 @@ impl Processes {
         self.signal_all(Signal::USR1);
     }
 
-    /// The parties that run.
-    pub(super) fn actors(&self) -> impl Iterator<Item = Actor> {
-        self.running.keys().copied()
-    }
-
     /// The next message until `deadline`; `None` if there is none.
     pub(super) fn poll(&self, deadline: Instant) -> Option<Message> {
         self.receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()

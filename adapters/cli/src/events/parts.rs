@@ -147,9 +147,11 @@ pub struct DeviceRow {
     pub readings: Vec<ReadingRow>,
 }
 
-/// What was sent of one kind of message.
+/// What was sent of one kind of message, from whom to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentRow {
+    /// The role of those that sent it.
+    pub from: String,
     /// The role of those that it was sent to.
     pub to: String,
     /// The kind of message.

@@ -206,8 +206,8 @@ fn device_table(f: &mut Formatter<'_>, devices: &[DeviceRow]) -> fmt::Result {
 
 fn traffic_table(f: &mut Formatter<'_>, sent: &[SentRow]) -> fmt::Result {
     f.write_str("messages sent, with the bytes of the last one and of its datagram:")?;
-    for SentRow { to, kind, messages, payload, datagram } in sent {
-        write!(f, "\n  to {to:<8} {kind:<16} {messages:>8} × {payload:>4} {datagram:>4}")?;
+    for SentRow { from, to, kind, messages, payload, datagram } in sent {
+        write!(f, "\n  {from:<8} → {to:<8} {kind:<16} {messages:>8} × {payload:>4} {datagram:>4}")?;
     }
     Ok(())
 }

@@ -250,8 +250,8 @@ impl Program for CloudProgram {
         Ok(Flow::Go)
     }
 
-    fn traffic(&self) -> Event {
-        let sent = service::sent_rows(Role::Gateway, self.cloud.sent_to_gateways());
-        Event::Traffic { sent: sent.collect() }
+    fn traffic(&self) -> Option<Event> {
+        let sent = service::sent_rows(Role::Cloud, Role::Gateway, self.cloud.sent_to_gateways());
+        Some(Event::Traffic { sent: sent.collect() })
     }
 }

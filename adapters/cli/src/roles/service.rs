@@ -114,9 +114,10 @@ pub(super) fn explain(error: RequestError) -> String {
     }
 }
 
-/// The rows of a tally, for those that its messages went to.
-pub(super) fn sent_rows(to: Role, tally: &Tally) -> impl Iterator<Item = SentRow> {
+/// The rows of a tally of what went from those to these.
+pub(super) fn sent_rows(from: Role, to: Role, tally: &Tally) -> impl Iterator<Item = SentRow> {
     tally.iter().map(move |(kind, sent)| SentRow {
+        from: from.to_string(),
         to: to.to_string(),
         kind: kind.to_string(),
         messages: sent.messages,
