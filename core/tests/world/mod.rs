@@ -503,7 +503,11 @@ impl Cast {
 
     pub fn add_cloud(&self, world: &mut World) {
         let endorsements = endorsed(&self.company, &self.cloud, Role::Cloud, EPOCH + YEAR);
-        let mut party = Party::new(
+        self.add_cloud_endorsed(world, endorsements);
+    }
+
+    pub fn add_cloud_endorsed(&self, world: &mut World, endorsements: Endorsements) {
+        let party = Party::new(
             provider_at(world.now, 50),
             self.cloud.clone(),
             endorsements,
@@ -512,7 +516,6 @@ impl Cast {
             WallClock::unknown(),
         )
         .unwrap();
-        let _ = &mut party;
         let mut settings = downlink::Settings::new(TRANSMISSION);
         settings.server.dtls.max_datagram = world.max_datagram;
         let mut cloud = Cloud::new(party, settings).unwrap();
