@@ -73,6 +73,11 @@ pub fn provider(seed: u64) -> Provider {
     RustCrypto::new(ChaCha20Rng::from_seed(bytes))
 }
 
+/// The provider of a party that starts at `now`, so that it is another each time.
+fn provider_at(now: Instant, seed: u64) -> Provider {
+    provider(now.as_millis() << 16 | seed)
+}
+
 pub fn identity(seed: u64, name: &str) -> PrivateIdentity {
     let name = Name::new(name).unwrap();
     let (from, to) = (UnixTime::from_secs(EPOCH - YEAR), UnixTime::from_secs(EPOCH + 10 * YEAR));
@@ -498,8 +503,12 @@ impl Cast {
 
     pub fn add_cloud(&self, world: &mut World) {
         let endorsements = endorsed(&self.company, &self.cloud, Role::Cloud, EPOCH + YEAR);
-        let mut party = Party::new(
-            provider(50),
+        self.add_cloud_endorsed(world, endorsements);
+    }
+
+    pub fn add_cloud_endorsed(&self, world: &mut World, endorsements: Endorsements) {
+        let party = Party::new(
+            provider_at(world.now, 50),
             self.cloud.clone(),
             endorsements,
             trusting(&[&self.company]),
@@ -507,7 +516,6 @@ impl Cast {
             WallClock::unknown(),
         )
         .unwrap();
-        let _ = &mut party;
         let mut settings = downlink::Settings::new(TRANSMISSION);
         settings.server.dtls.max_datagram = world.max_datagram;
         let mut cloud = Cloud::new(party, settings).unwrap();
@@ -564,7 +572,7 @@ impl Cast {
             cloud.dtls.max_datagram = world.max_datagram;
         }
         let party = Party::new(
-            provider(seed),
+            provider_at(world.now, seed),
             identity.clone(),
             endorsements,
             trust,
@@ -603,7 +611,7 @@ impl Cast {
     ) {
         settings.dtls.max_datagram = world.max_datagram;
         let party = Party::new(
-            provider(60 + u64::from(host)),
+            provider_at(world.now, 60 + u64::from(host)),
             identity.clone(),
             endorsements,
             trusting(&[&self.company]),
