@@ -16,9 +16,7 @@ use crate::connection::{NegotiationRefusal, NetworkKey, NetworkKeyId};
 use crate::crypto::{EntropyError, Provider};
 use crate::downlink::{self, Downlink, DownlinkEvent, Object, RequestError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{
-    Name, PartyId, Recorded, Revocation, Rights, Role, Trust, TrustError, TrustStore,
-};
+use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustError, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::transmission::{
@@ -178,10 +176,9 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     }
 
     /// Changes whom the cloud trusts. Every session that is no longer covered
-    /// ends at once.
+    /// ends at once, and revocations that are new are spread to the gateways.
     pub fn change_trust<R>(&mut self, now: Instant, change: impl FnOnce(&mut T, &P) -> R) -> R {
-        let result = change(&mut self.party.trust, &self.party.provider);
-        self.downlink.check_trust(&mut self.party, now);
+        let result = self.downlink.change_trust(&mut self.party, now, change);
         self.follow(now);
         result
     }
@@ -192,13 +189,7 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// # Errors
     /// [`TrustError`]; nothing was changed.
     pub fn revoke(&mut self, now: Instant, revocation: &Revocation) -> Result<(), TrustError> {
-        let recorded = self.party.trust.revoke(&self.party.provider, revocation)?;
-        if recorded == Recorded::New {
-            self.downlink.spread(now, &Object::of_revocation(revocation));
-            self.downlink.check_trust(&mut self.party, now);
-            self.follow(now);
-        }
-        Ok(())
+        self.change_trust(now, |trust, provider| trust.revoke(provider, revocation)).map(|_| ())
     }
 
     /// Prefers a network key from now on, and hands it out to the gateways.

@@ -27,7 +27,7 @@ use crate::connection::NegotiationRefusal;
 use crate::crypto::{EntropyError, Provider};
 use crate::dtls::{CookiePolicy, Datagram, Received, Server, ServerConfig, SessionId};
 use crate::endpoint::{Address, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
+use crate::identity::{Name, PartyId, Refusal, Revocation, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::timers::Timers;
@@ -377,9 +377,29 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         }
     }
 
+    /// Changes whom the party trusts: revocations that were not known before are
+    /// spread, and sessions that are no longer covered end.
+    pub(crate) fn change_trust<T: Trust, R>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        change: impl FnOnce(&mut T, &P) -> R,
+    ) -> R {
+        let id = |revocation: &Revocation| (revocation.issuer(), revocation.subject());
+        let known: BTreeSet<_> = party.trust.revocations().map(id).collect();
+        let result = change(&mut party.trust, &party.provider);
+        let news = party.trust.revocations().filter(|revocation| !known.contains(&id(revocation)));
+        let news: Vec<Object> = news.map(Object::of_revocation).collect();
+        for revocation in &news {
+            self.spread(now, revocation);
+        }
+        self.check_trust(party, now);
+        result
+    }
+
     /// Ends the sessions, and forgets the negotiated keys, of all who are no
-    /// longer trusted. To be called when whom the party trusts has changed.
-    pub(crate) fn check_trust<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+    /// longer trusted.
+    fn check_trust<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
         let Some(time) = party.clock.at(now) else { return };
         self.keys.retain(|key| party.trust.check(key.peer.standing(), time).is_ok());
         let untrusted: Vec<_> = self

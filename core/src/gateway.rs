@@ -237,10 +237,13 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     }
 
     /// Changes whom the gateway trusts. Every session that is no longer covered
-    /// ends at once.
+    /// ends at once, and revocations that are new are spread to the devices.
     pub fn change_trust<R>(&mut self, now: Instant, change: impl FnOnce(&mut T, &P) -> R) -> R {
-        let result = change(&mut self.party.trust, &self.party.provider);
-        self.check_trust(now);
+        let result = self.downlink.change_trust(&mut self.party, now, change);
+        if let Some(uplink) = &mut self.uplink {
+            uplink.check_trust(&mut self.party, now);
+        }
+        self.follow(now);
         result
     }
 
@@ -252,14 +255,9 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         self.record(now, revocation).map(|_| ())
     }
 
-    /// One that is known already was spread already.
+    /// As [`Gateway::revoke`]; whether it is new.
     fn record(&mut self, now: Instant, revocation: &Revocation) -> Result<Recorded, TrustError> {
-        let recorded = self.party.trust.revoke(&self.party.provider, revocation)?;
-        if recorded == Recorded::New {
-            self.downlink.spread(now, &Object::of_revocation(revocation));
-            self.check_trust(now);
-        }
-        Ok(recorded)
+        self.change_trust(now, |trust, provider| trust.revoke(provider, revocation))
     }
 
     /// Prefers a network key from now on, and hands it out to the devices. The
@@ -288,14 +286,6 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<GatewayEvent> {
         self.events.pop_front()
-    }
-
-    fn check_trust(&mut self, now: Instant) {
-        self.downlink.check_trust(&mut self.party, now);
-        if let Some(uplink) = &mut self.uplink {
-            uplink.check_trust(&mut self.party, now);
-        }
-        self.follow(now);
     }
 
     /// Follows the events of the uplink and of the downlink.

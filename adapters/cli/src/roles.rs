@@ -150,12 +150,9 @@ fn take_over_files(role: &mut impl Member, now: Instant, desk: &mut Desk) -> Res
                 file: show(files.trust()),
                 added: change.added,
                 removed: change.removed,
-                revocations: change.revocations.len(),
+                revocations: change.revocations,
             })?;
             role.change_trust(now, change.store);
-            for revocation in &change.revocations {
-                role.pass_on(now, revocation);
-            }
         }
         Err(error) => {
             printer.problem(format!("{error}\nthe trust file as it was stays in force"))?

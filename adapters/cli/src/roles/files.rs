@@ -34,7 +34,8 @@ pub(super) struct TrustChange {
     pub(super) store: Box<Store>,
     pub(super) added: Vec<String>,
     pub(super) removed: Vec<String>,
-    pub(super) revocations: Vec<Revocation>,
+    /// How many revocations are new.
+    pub(super) revocations: usize,
 }
 
 /// What has changed in a file of network keys.
@@ -101,8 +102,7 @@ impl PartyFiles {
                 .revocations
                 .iter()
                 .filter(|revocation| !self.revocations.contains(revocation))
-                .cloned()
-                .collect(),
+                .count(),
         };
         self.parties = now;
         self.revocations = contents.revocations;

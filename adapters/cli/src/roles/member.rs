@@ -26,11 +26,9 @@ pub(super) trait Member {
     /// What it is, and what it knows.
     fn party(&self) -> &Party<OsProvider, Box<Store>>;
 
-    /// Trusts whom `store` says from now on.
+    /// Trusts whom `store` says from now on, and tells the parties below of new
+    /// revocations.
     fn change_trust(&mut self, now: Instant, store: Box<Store>);
-
-    /// Tells the parties below of a revocation that is in the store already.
-    fn pass_on(&mut self, now: Instant, revocation: &Revocation);
 
     /// Prefers a network key, and tells the parties below.
     fn add_network_key(&mut self, now: Instant, key: NetworkKey);
@@ -60,8 +58,6 @@ impl Member for HostDevice {
         self.change_trust(now, |trust, _| *trust = store);
     }
 
-    fn pass_on(&mut self, _: Instant, _: &Revocation) {}
-
     fn add_network_key(&mut self, _: Instant, key: NetworkKey) {
         self.add_network_key(key);
     }
@@ -89,13 +85,6 @@ macro_rules! member_with_parties_below {
 
             fn change_trust(&mut self, now: Instant, store: Box<Store>) {
                 self.change_trust(now, |trust, _| *trust = store);
-            }
-
-            fn pass_on(&mut self, now: Instant, revocation: &Revocation) {
-                if let Err(error) = self.revoke(now, revocation) {
-                    tracing::warn!(subject = %revocation.subject(), %error,
-                        "a revocation is not passed on");
-                }
             }
 
             fn add_network_key(&mut self, now: Instant, key: NetworkKey) {
