@@ -197,11 +197,9 @@ fn alerts_are_for_those_who_may_raise_them() {
 
 #[test]
 fn revocations() {
-    for (cloud, gateway, revoked) in [
-        (ALL, ALL, (1, 1)),
-        (union(NO_REVOKE), ALL, (0, 0)),
-        (ALL, union(NO_REVOKE), (1, 0)),
-    ] {
+    for (cloud, gateway, revoked) in
+        [(ALL, ALL, (1, 1)), (union(NO_REVOKE), ALL, (0, 0)), (ALL, union(NO_REVOKE), (1, 0))]
+    {
         let (cast, mut world) = network(cloud, gateway, ALL);
         let someone = world::identity(80, "someone").id();
         let now = world.now;
