@@ -277,7 +277,7 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
                     self.greet(now, peer, replaced, new_incarnation);
                 }
                 DownlinkEvent::Disconnected { peer: gateway, reason } => {
-                    self.structure.lose_gateway(gateway);
+                    self.structure.lose_gateway(gateway, self.party.clock.at(now));
                     if let Some(name) = self.name_of(gateway) {
                         let event = CloudEvent::GatewayDisconnected { gateway, name, reason };
                         self.events.push_back(event);

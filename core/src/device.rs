@@ -563,11 +563,8 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
             self.forget_given();
             self.inbox.clear();
             self.outbox.clear();
-            self.requests.handle_peer_restart(now);
-        } else {
-            self.requests.restart(now);
         }
-        self.requests.set_peer_listening(now, true);
+        self.requests.handle_session(now, new_incarnation);
     }
 
     /// Asks whether the gateway is still there. If there is no room for another

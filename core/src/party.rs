@@ -72,3 +72,43 @@ impl<P: Provider, T> Party<P, T> {
         let _ = self.network.add(key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::MAX_NETWORK_KEYS;
+    use crate::crypto::SymmetricKey;
+    use crate::identity::Name;
+    use crate::testing::provider;
+    use crate::time::UnixTime;
+
+    #[test]
+    fn a_network_key_that_is_taken_is_preferred_and_the_oldest_gives_way() {
+        let mut random = provider(1);
+        let (from, to) = (UnixTime::from_secs(0), UnixTime::from_secs(1));
+        let name = Name::new("party").unwrap();
+        let identity = PrivateIdentity::create(&mut random, name, from, to).unwrap();
+        let mut party = Party::new(
+            random,
+            identity,
+            Endorsements::default(),
+            (),
+            NetworkKeys::new(),
+            WallClock::unknown(),
+        )
+        .unwrap();
+        let key = |number| NetworkKey::from_secret(&provider(0), SymmetricKey::new([number; 32]));
+        let held = |party: &Party<_, ()>| {
+            (0..9).filter(|number| party.network.find(key(*number).id()).is_some()).count()
+        };
+        for number in 0..9 {
+            party.take_network_key(key(number));
+            assert_eq!(party.network.preferred(), Some(&key(number)));
+            assert_eq!(held(&party), MAX_NETWORK_KEYS.min(usize::from(number) + 1));
+        }
+        // One that is there already only moves to the front.
+        party.take_network_key(key(6));
+        assert_eq!(party.network.preferred(), Some(&key(6)));
+        assert_eq!(held(&party), MAX_NETWORK_KEYS);
+    }
+}

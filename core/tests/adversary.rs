@@ -291,6 +291,20 @@ fn who_shows_the_certificate_of_another_does_not_speak_for_it() {
 }
 
 #[test]
+fn a_negotiated_key_does_not_outlive_the_trust() {
+    let (cast, mut world) = (Cast::new(), World::new(1));
+    cast.add_gateway(&mut world, no_cloud(&cast));
+    cast.add_device(&mut world, cast.device_settings());
+    let negotiated =
+        |event: &Event| matches!(event, Event::Gateway(GatewayEvent::DeviceNegotiated { .. }));
+    assert!(world.wait(30, GATEWAY, negotiated));
+    let (now, company) = (world.now, cast.company.id());
+    assert!(world.gateway(GATEWAY).change_trust(now, |trust, _| trust.remove_party(&company)));
+    world.run(600);
+    assert_eq!(count(&world, device_connected(cast.device.id())), 0);
+}
+
+#[test]
 fn nobody_gets_in_with_the_wrong_role_or_anothers_key_id() {
     let (cast, mut world) = connected();
     // A device that poses as a gateway to the cloud, and a gateway as a device.

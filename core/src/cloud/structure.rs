@@ -16,6 +16,9 @@ const MAX_DEVICES: usize = 1_000_000;
 /// The last readings that are kept of one device; a further label is left out.
 const MAX_LABELS: usize = 32;
 
+/// The gateways that may hold a device for connected at a time.
+const MAX_HOLDERS: usize = 3;
+
 /// How a device stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceState {
@@ -33,7 +36,7 @@ pub enum DeviceState {
 /// What is known of a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeviceEntry {
-    /// The gateway that told of it last.
+    /// The gateway that it is connected to, or that told of it last.
     pub gateway: PartyId,
     /// Its name.
     pub name: String,
@@ -43,6 +46,35 @@ pub struct DeviceEntry {
     pub since: Option<UnixTime>,
     /// Its last reading of each label, and when it came in.
     pub readings: BTreeMap<OwnedLabel, (OwnedReading, Option<UnixTime>)>,
+    /// The gateways that hold it for connected, the last to say so last. One that
+    /// it has left notices late, and may say so again meanwhile.
+    holders: heapless::Vec<PartyId, MAX_HOLDERS>,
+}
+
+impl DeviceEntry {
+    fn hold(&mut self, gateway: PartyId) {
+        self.let_go(gateway);
+        if self.holders.is_full() {
+            self.holders.remove(0);
+        }
+        let _ = self.holders.push(gateway);
+    }
+
+    fn let_go(&mut self, gateway: PartyId) {
+        self.holders.retain(|holder| *holder != gateway);
+    }
+
+    /// Takes over what `gateway` told, unless another gateway holds it.
+    fn settle(&mut self, gateway: PartyId, state: DeviceState, time: Option<UnixTime>) {
+        let before = (self.gateway, self.state);
+        (self.gateway, self.state) = match self.holders.last() {
+            Some(holder) => (*holder, DeviceState::Connected),
+            None => (gateway, state),
+        };
+        if before != (self.gateway, self.state) {
+            self.since = time;
+        }
+    }
 }
 
 /// The devices of the network, and the requests that are on their way to them.
@@ -81,31 +113,27 @@ impl Structure {
             PresenceState::Disconnected => DeviceState::Disconnected,
             PresenceState::Refused(code) => DeviceState::Refused(code),
         };
-        if let Some(entry) = self.devices.get_mut(&device) {
-            // A gateway that a device has left tells of it later than the one
-            // that it went to.
-            let left = entry.gateway != gateway
-                && entry.state == DeviceState::Connected
-                && state != DeviceState::Connected;
-            if !left {
-                name.clone_into(&mut entry.name);
-                entry.gateway = gateway;
-                entry.state = state;
-                entry.since = time;
-            }
-            return true;
-        }
-        if self.devices.len() >= MAX_DEVICES && !self.make_room() {
+        let is_known = self.devices.contains_key(&device);
+        if !is_known && self.devices.len() >= MAX_DEVICES && !self.make_room() {
             return false;
         }
-        let entry = DeviceEntry {
+        let entry = self.devices.entry(device).or_insert_with(|| DeviceEntry {
             gateway,
-            name: name.to_owned(),
+            name: String::new(),
             state,
             since: time,
             readings: BTreeMap::new(),
-        };
-        self.devices.insert(device, entry);
+            holders: heapless::Vec::new(),
+        });
+        if state == DeviceState::Connected {
+            entry.hold(gateway);
+        } else {
+            entry.let_go(gateway);
+        }
+        entry.settle(gateway, state, time);
+        if entry.gateway == gateway {
+            name.clone_into(&mut entry.name);
+        }
         true
     }
 
@@ -125,10 +153,11 @@ impl Structure {
     }
 
     /// A gateway is gone: nobody knows how its devices stand.
-    pub(super) fn lose_gateway(&mut self, gateway: PartyId) {
+    pub(super) fn lose_gateway(&mut self, gateway: PartyId, time: Option<UnixTime>) {
         for entry in self.devices.values_mut() {
-            if entry.gateway == gateway && entry.state == DeviceState::Connected {
-                entry.state = DeviceState::Unknown;
+            if entry.holders.contains(&gateway) {
+                entry.let_go(gateway);
+                entry.settle(gateway, DeviceState::Unknown, time);
             }
         }
     }
@@ -150,5 +179,72 @@ impl Structure {
             .find(|(_, entry)| entry.state != DeviceState::Connected)
             .map(|(id, _)| *id);
         gone.is_some_and(|id| self.devices.remove(&id).is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transmission::{Label, Reading, Value};
+
+    const ONE: PartyId = PartyId([1; 16]);
+    const OTHER: PartyId = PartyId([2; 16]);
+    const DEVICE: PartyId = PartyId([3; 16]);
+
+    fn note(structure: &mut Structure, gateway: PartyId, state: PresenceState) -> DeviceState {
+        assert!(structure.note_presence(gateway, DEVICE, "device", state, None));
+        structure.device(DEVICE).unwrap().state
+    }
+
+    #[test]
+    fn a_gateway_that_a_device_has_left_does_not_say_how_it_stands() {
+        let mut structure = Structure::new();
+        note(&mut structure, ONE, PresenceState::Connected);
+        note(&mut structure, OTHER, PresenceState::Connected);
+        let state = note(&mut structure, ONE, PresenceState::Disconnected);
+        assert_eq!(state, DeviceState::Connected);
+        assert_eq!(structure.device(DEVICE).unwrap().gateway, OTHER);
+        structure.lose_gateway(ONE, None);
+        assert_eq!(structure.device(DEVICE).unwrap().state, DeviceState::Connected);
+        structure.lose_gateway(OTHER, None);
+        assert_eq!(structure.device(DEVICE).unwrap().state, DeviceState::Unknown);
+        let state = note(&mut structure, ONE, PresenceState::Refused(6));
+        assert_eq!(state, DeviceState::Refused(6));
+    }
+
+    #[test]
+    fn a_gateway_that_notices_late_does_not_hide_the_one_that_a_device_went_to() {
+        let mut structure = Structure::new();
+        note(&mut structure, ONE, PresenceState::Connected);
+        note(&mut structure, OTHER, PresenceState::Connected);
+        // It comes back to its cloud, and tells whom it takes to be connected.
+        note(&mut structure, ONE, PresenceState::Connected);
+        let state = note(&mut structure, ONE, PresenceState::Disconnected);
+        assert_eq!(state, DeviceState::Connected);
+        assert_eq!(structure.device(DEVICE).unwrap().gateway, OTHER);
+    }
+
+    #[test]
+    fn only_so_many_labels_are_kept_and_each_with_its_last_reading() {
+        let mut structure = Structure::new();
+        note(&mut structure, ONE, PresenceState::Connected);
+        for value in [1, 2] {
+            for label in 0..100 {
+                let reading = Reading::new(Label::Number(label), Value::Integer(value));
+                structure.note_readings(DEVICE, &[OwnedReading::from(&reading)], None);
+            }
+        }
+        let readings = &structure.device(DEVICE).unwrap().readings;
+        assert_eq!(readings.len(), MAX_LABELS);
+        assert!(readings.values().all(|(it, _)| it.value.borrow() == Value::Integer(2)));
+    }
+
+    #[test]
+    fn a_request_is_for_one_device_and_answered_once() {
+        let mut structure = Structure::new();
+        structure.expect(ONE, MessageId(1), DEVICE);
+        assert_eq!(structure.answered(OTHER, MessageId(1)), None);
+        assert_eq!(structure.answered(ONE, MessageId(1)), Some(DEVICE));
+        assert_eq!(structure.answered(ONE, MessageId(1)), None);
     }
 }

@@ -1,5 +1,8 @@
 //! The negotiated keys whose peers have not connected with them yet.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::collections::{BTreeMap, VecDeque};
 
 use crate::connection::{Negotiated, SessionKeyId};

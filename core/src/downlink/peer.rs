@@ -147,16 +147,14 @@ impl Peer {
         self.sleepy = negotiated.sleepy;
         self.heard = now;
         self.presence = Presence::Connected { session, since: now, rotation: RotationState::Fresh };
-        if self.remembers(negotiated) {
-            self.requests.restart(now);
-        } else {
+        let new_incarnation = !self.remembers(negotiated);
+        if new_incarnation {
             // SPEC.md section 10.7: its ids begin anew, and it has forgotten ours.
             self.incarnation = Some(negotiated.peer_incarnation);
             self.responses.reset();
-            self.requests.handle_peer_restart(now);
             self.awake = None;
         }
-        self.requests.set_peer_listening(now, true);
+        self.requests.handle_session(now, new_incarnation);
         before
     }
 

@@ -87,3 +87,65 @@ impl Advertiser {
         self.interval.map(|_| Deadline::new(self.next, Reason::Advertisement))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{NetworkKey, NetworkKeys};
+    use crate::crypto::SymmetricKey;
+    use crate::identity::{Endorsements, Name, PrivateIdentity};
+    use crate::testing::{TestProvider, provider};
+    use crate::time::{UnixTime, WallClock};
+
+    fn party() -> Party<TestProvider, ()> {
+        let mut random = provider(1);
+        let (from, to) = (UnixTime::from_secs(0), UnixTime::from_secs(1));
+        let name = Name::new("gateway").unwrap();
+        let identity = PrivateIdentity::create(&mut random, name, from, to).unwrap();
+        let mut network = NetworkKeys::new();
+        for number in [1, 2] {
+            let secret = SymmetricKey::new([number; 32]);
+            network.add(NetworkKey::from_secret(&provider(0), secret)).unwrap();
+        }
+        let clock = WallClock::unknown();
+        Party::new(random, identity, Endorsements::default(), (), network, clock).unwrap()
+    }
+
+    /// What is sent at `now`, and for which of the party's keys.
+    fn sent(
+        advertiser: &mut Advertiser,
+        party: &Party<TestProvider, ()>,
+        now: Instant,
+    ) -> alloc::vec::Vec<(u32, bool)> {
+        let mut sent = alloc::vec::Vec::new();
+        let mut buffer = [0; Advertisement::MAX_LEN];
+        while let Some(transmit) =
+            advertiser.poll_transmit::<_, _, ()>(party, now, &mut buffer).unwrap()
+        {
+            let bytes = &buffer[..transmit.length];
+            let (it, key) = Advertisement::open(&party.provider, &party.network, bytes).unwrap();
+            sent.push((it.sequence, Some(key) == party.network.preferred().map(NetworkKey::id)));
+        }
+        sent
+    }
+
+    #[test]
+    fn it_advertises_under_every_key_once_it_knows_the_time_and_until_it_is_stopped() {
+        let mut party = party();
+        let at = |seconds: u64| Instant::from_millis(seconds * 1000);
+        let mut advertiser = Advertiser::new(&Settings::<()>::new(1, 2), at(0));
+        advertiser.handle_timeout(&party, at(0));
+        assert_eq!(sent(&mut advertiser, &party, at(0)), []);
+        assert_eq!(advertiser.poll_timeout().map(|deadline| deadline.at), Some(at(5)));
+        assert!(party.clock.set(at(1), UnixTime::from_secs(0)));
+        advertiser.handle_timeout(&party, at(5));
+        assert_eq!(sent(&mut advertiser, &party, at(5)), [(1, true), (1, false)]);
+        assert_eq!(sent(&mut advertiser, &party, at(5)), []);
+        advertiser.handle_timeout(&party, at(9));
+        assert_eq!(sent(&mut advertiser, &party, at(9)), []);
+        advertiser.handle_timeout(&party, at(10));
+        advertiser.stop();
+        assert_eq!(sent(&mut advertiser, &party, at(10)), []);
+        assert_eq!(advertiser.poll_timeout(), None);
+    }
+}

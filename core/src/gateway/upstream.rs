@@ -6,6 +6,9 @@
 //! devices keep them). Of each device, only the last presence waits; it is told
 //! first.
 
+#[cfg(test)]
+mod tests;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -111,11 +114,8 @@ impl Upstream {
             self.responses.reset();
             self.forwarded.clear();
             self.answers.clear();
-            self.requests.handle_peer_restart(now);
-        } else {
-            self.requests.restart(now);
         }
-        self.requests.set_peer_listening(now, true);
+        self.requests.handle_session(now, new_incarnation);
     }
 
     /// There is no session any more.

@@ -222,6 +222,18 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
         self.peer_listening
     }
 
+    /// Takes note that a session with the peer stands, with the incarnation of
+    /// before or a new one: [`Requests::restart`] or
+    /// [`Requests::handle_peer_restart`], and the peer listens.
+    pub fn handle_session(&mut self, now: Instant, new_incarnation: bool) {
+        if new_incarnation {
+            self.handle_peer_restart(now);
+        } else {
+            self.restart(now);
+        }
+        self.peer_listening = true;
+    }
+
     /// Makes all that is unanswered due at once, with the ids that it has: the
     /// session was replaced, or a sleepy peer says that it is awake.
     pub fn restart(&mut self, now: Instant) {
