@@ -302,7 +302,10 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// [`Refused`].
     pub fn wake(&mut self, now: Instant) -> Result<MessageId, Refused> {
         match self.question {
-            Some((id, Question::Waiting)) => return Ok(id),
+            Some((id, Question::Waiting)) => {
+                self.requests.restart(now);
+                return Ok(id);
+            }
             Some((id, Question::Liveness)) => {
                 self.requests.cancel(id);
                 self.question = None;
