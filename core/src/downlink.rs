@@ -216,7 +216,10 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         provider: &mut P,
     ) -> Result<Self, EntropyError> {
         let negotiation = Server::new(settings.server, provider)?;
-        let transmission = Server::new(settings.server, provider)?;
+        // Room for a second session of each peer, while it replaces the first.
+        let max_sessions = settings.server.max_sessions.max(settings.max_peers.saturating_mul(2));
+        let server = ServerConfig { max_sessions, ..settings.server };
+        let transmission = Server::new(server, provider)?;
         Ok(Self {
             settings,
             below,

@@ -29,7 +29,7 @@ use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::timers::Timers;
 use crate::transmission::{
-    CommandState, ErrorCode, MessageId, OwnedReading, OwnedValue, Severity, Tally,
+    CommandState, ErrorCode, Kind, MessageId, OwnedReading, OwnedValue, Severity, Tally,
 };
 use crate::uplink::{Disconnection, Failure, Uplink};
 use crate::wire::BufferTooSmall;
@@ -69,6 +69,14 @@ pub enum GatewayEvent {
     },
     /// An attempt to get a session with the cloud failed. The next one follows.
     CloudFailed(Failure),
+    /// The cloud does not take something of what it was told, and it is lost: an
+    /// alert or a report that the gateway has not the right for, say.
+    CloudRefused {
+        /// What it was told.
+        kind: Kind,
+        /// Why.
+        code: ErrorCode,
+    },
     /// A device was verified, and a session key negotiated with it.
     DeviceNegotiated {
         /// The device.

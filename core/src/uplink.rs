@@ -177,6 +177,9 @@ enum Liveness {
     Asked(Instant),
 }
 
+/// The least time between attempts, whatever is configured.
+const LEAST_DELAY: Duration = Duration::from_millis(10);
+
 /// The silence after which a peer is asked for a sign of life.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -560,6 +563,10 @@ impl<P: Provider, A: Address> Uplink<P, A> {
                     }
                 }
                 Step::Fails(failure) => self.fail(party, now, failure),
+                Step::Leaves(path, session, failure) => {
+                    self.bid_farewell(party, now, path, session);
+                    self.fail(party, now, failure);
+                }
                 Step::Stands(established) => self.establish(party, now, established),
             },
             other => self.pursuit = other,
@@ -654,7 +661,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             return;
         }
         let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let delay = self.retry.saturating_mul(doubled).min(self.retry_limit);
+        let delay = self.retry.saturating_mul(doubled).min(self.retry_limit).max(LEAST_DELAY);
         let mut random = [0];
         // Without randomness there is no jitter, and soon a failure that says so.
         let _ = party.provider.random(&mut random);

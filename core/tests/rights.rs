@@ -10,7 +10,7 @@ use iot_crypto::cloud::CloudEvent;
 use iot_crypto::gateway::GatewayEvent;
 use iot_crypto::identity::{Authority, Endorsements, Grant, PrivateIdentity, Rights, Role};
 use iot_crypto::time::UnixTime;
-use iot_crypto::transmission::{ErrorCode, Label, Reading, Severity, Value};
+use iot_crypto::transmission::{ErrorCode, Kind, Label, Reading, Severity, Value};
 use world::{
     CLOUD, Cast, DEVICE, EPOCH, Event, GATEWAY, World, YEAR, device_connected, trusting, wall,
 };
@@ -193,6 +193,9 @@ fn alerts_are_for_those_who_may_raise_them() {
     let (_, mut world) = network(ALL, union(NO_ALERT), ALL);
     alert(&mut world);
     assert_eq!(alerts(&world), (1, 0));
+    // What is lost so is not lost in silence.
+    let refused = GatewayEvent::CloudRefused { kind: Kind::Alert, code: ErrorCode::NotPermitted };
+    assert_eq!(count(&world, |event| *event == Event::Gateway(refused.clone())), 1);
 }
 
 #[test]

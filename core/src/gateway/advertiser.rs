@@ -11,6 +11,9 @@ use crate::wire::BufferTooSmall;
 
 use super::Settings;
 
+/// The least time between two, whatever is configured.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+
 /// The advertisements of a gateway: at each time one under every network key,
 /// so that devices that still hold an old one hear it, too.
 pub(super) struct Advertiser {
@@ -28,7 +31,7 @@ impl Advertiser {
         Self {
             negotiation_port: settings.negotiation_port,
             transmission_port: settings.downlink.transmission_port,
-            interval: settings.advertise,
+            interval: settings.advertise.map(|interval| interval.max(LEAST_INTERVAL)),
             next: now,
             sequence: 0,
             sealed: None,

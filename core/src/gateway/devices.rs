@@ -23,6 +23,9 @@ use super::{Gateway, GatewayEvent};
 /// if the request doesn't say.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The least time between two requests of the schedule, whatever is configured.
+const LEAST_INTERVAL: Duration = Duration::from_millis(10);
+
 impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Asks a device for readings, apart from the schedule; no labels ask for
     /// all that it has. They come as [`GatewayEvent::Readings`].
@@ -59,7 +62,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Asks a device what the schedule says, and sets the next time.
     pub(super) fn poll_device(&mut self, now: Instant, device: PartyId) {
         let Some(polling) = &self.polling else { return };
-        let next = now + polling.every;
+        let next = now + polling.every.max(LEAST_INTERVAL);
         self.polls.set(device, Some(next));
         let labels = polling.labels.iter().take(MAX_ITEMS).map(OwnedLabel::borrow).collect();
         let body = Body::DataRequest { labels, nothing_waiting: true };
@@ -106,7 +109,13 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             Ok(message) if message.body.kind().is_request() => {
                 self.receive_request(now, &message);
             }
-            Ok(message) => self.upstream.handle_answer(now, &message),
+            Ok(message) => {
+                if let Some(kind) = self.upstream.handle_answer(now, &message)
+                    && let Body::Error { code, .. } = message.body
+                {
+                    self.report(GatewayEvent::CloudRefused { kind, code });
+                }
+            }
         }
     }
 

@@ -192,11 +192,15 @@ impl Upstream {
         }
     }
 
-    /// Takes an answer of the cloud's.
-    pub(super) fn handle_answer(&mut self, now: Instant, answer: &Message<'_>) {
-        if let Some(Answered::Final(_)) = self.requests.handle_answer(now, answer) {
-            self.telling.remove(&answer.id);
-            self.refill(now);
+    /// Takes an answer of the cloud's; the kind of the request that it ends.
+    pub(super) fn handle_answer(&mut self, now: Instant, answer: &Message<'_>) -> Option<Kind> {
+        match self.requests.handle_answer(now, answer)? {
+            Answered::Final(kind) => {
+                self.telling.remove(&answer.id);
+                self.refill(now);
+                Some(kind)
+            }
+            Answered::Deferred(_) => None,
         }
     }
 

@@ -127,6 +127,8 @@ pub(super) enum Step<P: Provider, A> {
     /// It led to a session.
     Stands(Established<P, A>),
     Fails(Failure),
+    /// It failed; this session with the negotiation service is to be ended.
+    Leaves(Path<A>, Session<P>, Failure),
 }
 
 impl<P: Provider, A: Address> Attempt<P, A> {
@@ -287,10 +289,12 @@ impl<P: Provider, A: Address> Requesting<P, A> {
             );
             match answer {
                 Ok(negotiated) => return self.connect(terms, party, now, negotiated),
+                // The answer to this request may still come.
+                Err(NegotiationError::OtherRequest) => {}
                 Err(NegotiationError::Refused(refusal)) => {
-                    return Step::Fails(Failure::RefusedByPeer(refusal));
+                    return self.leave(Failure::RefusedByPeer(refusal));
                 }
-                Err(error) => return Step::Fails(Failure::Refused(error)),
+                Err(error) => return self.leave(Failure::Refused(error)),
             }
         }
         self.proceed()
@@ -323,9 +327,13 @@ impl<P: Provider, A: Address> Requesting<P, A> {
         }
     }
 
+    fn leave(self, failure: Failure) -> Step<P, A> {
+        Step::Leaves(self.path, self.session, failure)
+    }
+
     fn handle_timeout<T: Trust>(mut self, party: &mut Party<P, T>, now: Instant) -> Step<P, A> {
         if now >= self.expires {
-            return Step::Fails(Failure::NoAnswer);
+            return self.leave(Failure::NoAnswer);
         }
         if now >= self.repeat_at {
             self.segment = Some(0);

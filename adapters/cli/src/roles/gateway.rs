@@ -155,6 +155,12 @@ impl GatewayProgram {
                     advice: advice::on_failure(&failure, Role::Cloud, desk.files.trust()),
                 }
             }
+            GatewayEvent::CloudRefused { kind, code } => Event::Problem {
+                problem: format!(
+                    "the cloud does not take the {kind}, and it is lost: {code}; look at the \
+                     rights that this gateway was endorsed with"
+                ),
+            },
             GatewayEvent::DeviceNegotiated { device } => {
                 Event::Negotiated { peer: self.device(device), exchange: None }
             }
