@@ -48,21 +48,27 @@
 //! }
 //! ```
 
+mod event;
+mod exchange;
+
 use heapless::{Deque, Vec};
 
 use crate::connection::{NetworkKey, NetworkKeyId};
 use crate::crypto::Provider;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Recorded, Revocation, Rights, Role, Trust, TrustStore};
+use crate::identity::{Name, PartyId, Role, Trust, TrustStore};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::transmission::{
-    AnswerError, Answered, Body, CommandState, ErrorCode, Kind, Label, MAX_ITEMS, Message,
-    MessageId, Reading, Refused, Rejected, Requests, Responses, Severity, Ticket, Value, Verdict,
+    AnswerError, Body, CommandState, ErrorCode, Message, MessageId, Reading, Refused, Requests,
+    Responses, Severity, Ticket, Value,
 };
-use crate::uplink::{ANSWER_TIME, Disconnection, Failure, Settings, Uplink, UplinkEvent};
+use crate::uplink::{ANSWER_TIME, Settings, Uplink, UplinkEvent};
 use crate::wire::BufferTooSmall;
+
+use event::Notice;
+pub use event::{DeviceEvent, Labels};
 
 /// Whom a device trusts: a few companies, and a few revocations.
 pub type DeviceTrust = TrustStore<3, 1, 4>;
@@ -98,87 +104,6 @@ const RESPONSE_SIZE: usize = 80;
 /// The length of a datagram with such a request.
 const MAX_REQUEST_DATAGRAM: usize = REQUEST_SIZE + RECORD_OVERHEAD;
 
-/// What happened to a device.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DeviceEvent<'a> {
-    /// A gateway was verified, and a session key negotiated with it.
-    Negotiated {
-        /// The gateway.
-        gateway: PartyId,
-    },
-    /// A session with a gateway stands.
-    Connected {
-        /// The gateway.
-        gateway: PartyId,
-        /// Whether it replaced a session with the same or another gateway.
-        replaced: bool,
-    },
-    /// The session ended. The device looks for a new one by itself.
-    Disconnected {
-        /// The gateway.
-        gateway: PartyId,
-        /// Why.
-        reason: Disconnection,
-    },
-    /// An attempt to get a session failed. The next one follows by itself.
-    Failed(Failure),
-    /// The gateway asks for readings; to be answered by [`Device::respond`].
-    DataRequest {
-        /// What to answer to.
-        request: Ticket,
-        /// What is asked for; nothing asks for everything that there is.
-        labels: Labels<'a>,
-    },
-    /// The gateway commands; to be answered by [`Device::report`]. It arrives
-    /// once, however often it was sent.
-    Command {
-        /// What to answer to.
-        request: Ticket,
-        /// What is to be changed.
-        label: Label<'a>,
-        /// To what.
-        argument: Value<'a>,
-    },
-    /// An alert has arrived, and the gateway has taken charge of it.
-    AlertDelivered(MessageId),
-    /// The gateway does not want this alert.
-    AlertRefused(MessageId, ErrorCode),
-    /// The gateway handed out a network key, which is preferred from now on. A
-    /// device with a store saves [`Party::network`].
-    NetworkKeyReceived(NetworkKeyId),
-    /// Somebody was revoked. A device with a store saves [`Party::trust`].
-    Revoked(PartyId),
-    /// Nothing is waiting for the device at the gateway: a sleepy device may
-    /// sleep until its deadline or its next alert.
-    MaySleep,
-}
-
-/// The labels of a data request, at most [`MAX_ITEMS`]. They can be copied, and
-/// need no destructor, so that the device can be used while they are read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Labels<'a> {
-    labels: [Label<'a>; MAX_ITEMS],
-    count: usize,
-}
-
-impl<'a> Labels<'a> {
-    fn new(labels: &[Label<'a>]) -> Self {
-        let mut array = [Label::Number(0); MAX_ITEMS];
-        for (place, label) in array.iter_mut().zip(labels) {
-            *place = *label;
-        }
-        Self { labels: array, count: labels.len().min(MAX_ITEMS) }
-    }
-}
-
-impl<'a> core::ops::Deref for Labels<'a> {
-    type Target = [Label<'a>];
-
-    fn deref(&self) -> &[Label<'a>] {
-        self.labels.get(..self.count).unwrap_or_default()
-    }
-}
-
 /// What an awake message is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
@@ -192,20 +117,6 @@ enum Question {
 struct Waiting {
     ticket: Ticket,
     message: Vec<u8, REQUEST, u8>,
-}
-
-/// What is to be told, without anything that is borrowed.
-#[derive(Clone, Copy)]
-enum Notice {
-    Negotiated(PartyId),
-    Connected { gateway: PartyId, replaced: bool },
-    Disconnected { gateway: PartyId, reason: Disconnection },
-    Failed(Failure),
-    AlertDelivered(MessageId),
-    AlertRefused(MessageId, ErrorCode),
-    NetworkKeyReceived(NetworkKeyId),
-    Revoked(PartyId),
-    MaySleep,
 }
 
 /// A device.
@@ -384,158 +295,11 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         }
     }
 
-    /// Forgets the request that the application was given: it has its ticket.
-    fn forget_given(&mut self) {
-        if core::mem::take(&mut self.given) {
-            self.inbox.pop_front();
-        }
-    }
-
-    fn answer(&mut self, request: Ticket, body: Body<'_>) -> Result<(), AnswerError> {
-        let mut message = Vec::from_array([0; MAX_ANSWER]);
-        message.truncate(self.uplink.max_datagram().saturating_sub(RECORD_OVERHEAD));
-        let length = self.responses.answer(request, None, body, &mut message)?;
-        message.truncate(length);
-        self.push_answer(message);
-        Ok(())
-    }
-
-    /// Puts an answer in the queue. The oldest gives way: its request will come
-    /// again.
-    fn push_answer(&mut self, message: Vec<u8, MAX_ANSWER, u8>) {
-        if self.outbox.is_full() {
-            self.outbox.pop_front();
-        }
-        let _ = self.outbox.push_back(message);
-    }
-
-    fn push_message(&mut self, id: MessageId, body: Body<'_>) {
-        let mut message = Vec::from_array([0; MAX_ANSWER]);
-        if let Ok(length) = (Message { id, subject: None, body }).encode(&mut message) {
-            message.truncate(length);
-            self.push_answer(message);
-        }
-    }
-
     fn notify(&mut self, notice: Notice) {
         if self.notices.is_full() {
             self.notices.pop_front();
         }
         let _ = self.notices.push_back(notice);
-    }
-
-    /// Takes a payload of the live session.
-    fn receive(&mut self, now: Instant, payload: &[u8]) {
-        self.forget_given();
-        match Message::decode(payload) {
-            Err(Rejected::Dropped(_)) => {}
-            Err(Rejected::Answerable { id, code }) => {
-                self.push_message(id, Body::Error { code, text: "" });
-            }
-            Ok(message) if message.body.kind().is_request() => {
-                self.receive_request(now, &message, payload);
-            }
-            Ok(message) => self.receive_answer(now, &message),
-        }
-    }
-
-    fn receive_request(&mut self, now: Instant, message: &Message<'_>, payload: &[u8]) {
-        let kind = message.body.kind();
-        let Some(right) = right_to_ask(kind) else {
-            return self.push_message(message.id, error(ErrorCode::UnknownKind));
-        };
-        let rights = self.uplink.peer().map_or(Rights::NONE, |standing| standing.rights());
-        if !rights.contains(right) {
-            return self.push_message(message.id, error(ErrorCode::NotPermitted));
-        }
-        if matches!(kind, Kind::DataRequest | Kind::Command) && self.inbox.is_full() {
-            return self.push_message(message.id, error(ErrorCode::Busy));
-        }
-        match self.responses.receive(now, message.id, kind) {
-            Verdict::New(ticket) => self.begin(now, ticket, message, payload),
-            Verdict::Answered(answer) => {
-                if let Ok(answer) = Vec::from_slice(answer) {
-                    self.push_answer(answer);
-                }
-            }
-            Verdict::InProgress | Verdict::Acknowledged => {
-                self.push_message(message.id, Body::Acknowledgement { nothing_waiting: true });
-            }
-            Verdict::Refused(code) => self.push_message(message.id, error(code)),
-        }
-    }
-
-    /// Carries out a request that was not seen before, or lets it wait for the
-    /// application.
-    fn begin(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>, payload: &[u8]) {
-        let done = match &message.body {
-            Body::NetworkKey { key } => self.take_network_key(key.0),
-            Body::Revocation { revocation } => self.take_revocation(now, revocation),
-            Body::Renegotiation => {
-                self.uplink.rotate(&mut self.party, now);
-                Ok(())
-            }
-            _ => {
-                if let Ok(message) = Vec::from_slice(payload)
-                    && self.inbox.push_back(Waiting { ticket, message }).is_ok()
-                {
-                    return;
-                }
-                Err(ErrorCode::TooLarge)
-            }
-        };
-        let body = match done {
-            Ok(()) => Body::Acknowledgement { nothing_waiting: true },
-            Err(code) => error(code),
-        };
-        let _ = self.answer(ticket, body);
-    }
-
-    fn take_network_key(&mut self, bytes: &[u8]) -> Result<(), ErrorCode> {
-        let key =
-            NetworkKey::decode(&self.party.provider, bytes).map_err(|_| ErrorCode::Malformed)?;
-        let id = key.id();
-        if self.party.network.preferred() == Some(&key) {
-            return Ok(());
-        }
-        self.party.take_network_key(key);
-        self.notify(Notice::NetworkKeyReceived(id));
-        Ok(())
-    }
-
-    fn take_revocation(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ErrorCode> {
-        let revocation = Revocation::decode(bytes).map_err(|_| ErrorCode::Malformed)?;
-        let recorded = self
-            .party
-            .trust
-            .revoke(&self.party.provider, &revocation)
-            .map_err(|_| ErrorCode::NotPermitted)?;
-        if recorded == Recorded::New {
-            self.notify(Notice::Revoked(revocation.subject()));
-            self.uplink.check_trust(&mut self.party, now);
-        }
-        Ok(())
-    }
-
-    fn receive_answer(&mut self, now: Instant, message: &Message<'_>) {
-        let Some(answered) = self.requests.handle_answer(now, message) else { return };
-        let Answered::Final(kind) = answered else { return };
-        match (kind, &message.body) {
-            // Already done: it was acknowledged before, but the answer was lost.
-            (Kind::Alert, Body::Error { code, .. }) if *code != ErrorCode::AlreadyDone => {
-                self.notify(Notice::AlertRefused(message.id, *code));
-            }
-            (Kind::Alert, _) => self.notify(Notice::AlertDelivered(message.id)),
-            (Kind::Awake, body) => {
-                if let Some((_, question)) = self.question.take()
-                    && question == Question::Waiting
-                    && matches!(body, Body::Acknowledgement { nothing_waiting: true })
-                {
-                    self.notify(Notice::MaySleep);
-                }
-            }
-            _ => {}
-        }
     }
 
     /// Does what the uplink's events ask for.
@@ -656,38 +420,5 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Device<P, A, T> {
             return Some(Deadline::new(Instant::ZERO, Reason::Output));
         }
         Deadline::earlier(self.uplink.poll_timeout(&self.party), self.requests.poll_timeout())
-    }
-}
-
-impl Notice {
-    fn event(self) -> DeviceEvent<'static> {
-        match self {
-            Self::Negotiated(gateway) => DeviceEvent::Negotiated { gateway },
-            Self::Connected { gateway, replaced } => DeviceEvent::Connected { gateway, replaced },
-            Self::Disconnected { gateway, reason } => DeviceEvent::Disconnected { gateway, reason },
-            Self::Failed(failure) => DeviceEvent::Failed(failure),
-            Self::AlertDelivered(id) => DeviceEvent::AlertDelivered(id),
-            Self::AlertRefused(id, code) => DeviceEvent::AlertRefused(id, code),
-            Self::NetworkKeyReceived(id) => DeviceEvent::NetworkKeyReceived(id),
-            Self::Revoked(party) => DeviceEvent::Revoked(party),
-            Self::MaySleep => DeviceEvent::MaySleep,
-        }
-    }
-}
-
-const fn error(code: ErrorCode) -> Body<'static> {
-    Body::Error { code, text: "" }
-}
-
-/// The right that a gateway must have been granted to send a request of this
-/// kind; `None` if gateways don't.
-const fn right_to_ask(kind: Kind) -> Option<Rights> {
-    match kind {
-        Kind::DataRequest => Some(Rights::DATA),
-        Kind::Command => Some(Rights::COMMAND),
-        Kind::NetworkKey => Some(Rights::KEYS),
-        Kind::Revocation => Some(Rights::REVOKE),
-        Kind::Renegotiation => Some(Rights::NONE),
-        _ => None,
     }
 }

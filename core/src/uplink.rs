@@ -19,69 +19,29 @@
 //! repeated after a time that doubles with each failure.
 
 mod attempt;
+mod event;
+mod pursuit;
+mod settings;
 
 use core::time::Duration;
 
 use heapless::{Deque, Vec};
 
-use crate::connection::{
-    Advertisement, AdvertisementError, AdvertisementFilter, ForwardSecrecy, NetworkKeyId, NotFresh,
-    Versions,
-};
+use crate::connection::{Advertisement, AdvertisementFilter, ForwardSecrecy, Versions};
 use crate::crypto::Provider;
-use crate::dtls::{self, CloseReason, ConnectionEvent, Datagram, SendError, Session};
+use crate::dtls::{self, Datagram, SendError, Session};
 use crate::endpoint::{Address, LocalPort, Transmit};
-use crate::identity::{Name, PartyId, Refusal, Role, Standing, Trust};
+use crate::identity::{Name, PartyId, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
 
-use attempt::{Attempt, Established, Peer, Step};
+use attempt::{Attempt, Peer};
 
 pub use attempt::Failure;
-
-/// How a party looks for the one above it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Search<A> {
-    /// It waits for an advertisement.
-    Advertisement,
-    /// It knows the address of the negotiation service.
-    At(A),
-}
-
-/// What an uplink is configured with.
-#[derive(Clone, Debug)]
-pub struct Settings<A> {
-    /// Where to look for the party above.
-    pub search: Search<A>,
-    /// Whether the party brings an ephemeral key of its own to the negotiation.
-    pub forward_secrecy: ForwardSecrecy,
-    /// Whether it sleeps between exchanges, so that the peer keeps requests
-    /// until it hears from it.
-    pub sleepy: bool,
-    /// The settings of the DTLS connections.
-    pub dtls: dtls::Config,
-    /// The time after the first failed attempt until the next; it doubles with
-    /// each failure.
-    pub retry: Duration,
-    /// The longest time between attempts.
-    pub retry_limit: Duration,
-}
-
-impl<A> Settings<A> {
-    /// The usual settings for a party that looks for the one above as `search`
-    /// says: an ephemeral key, no sleep, attempts after 2 s to 5 min.
-    pub fn new(search: Search<A>) -> Self {
-        Self {
-            search,
-            forward_secrecy: ForwardSecrecy::On,
-            sleepy: false,
-            dtls: dtls::Config::default(),
-            retry: Duration::from_secs(2),
-            retry_limit: Duration::from_secs(300),
-        }
-    }
-}
+pub(crate) use event::UplinkEvent;
+pub use event::{Disconnection, Unheeded};
+pub use settings::{Search, Settings};
 
 /// What an attempt needs to know of the settings.
 struct Terms {
@@ -102,62 +62,6 @@ struct Terms {
 struct Acquaintance {
     party: PartyId,
     incarnation: u32,
-}
-
-/// Why an advertisement was not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unheeded {
-    /// It is not authentic, or not one at all.
-    Advertisement(AdvertisementError),
-    /// It is not a new one.
-    NotFresh(NotFresh),
-    /// The gateway speaks no version that is spoken here.
-    Versions,
-}
-
-/// Why the session with a peer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Disconnection {
-    /// The DTLS session ended.
-    Session(CloseReason),
-    /// The peer is no longer trusted.
-    Untrusted(Refusal),
-    /// Nothing was heard of the peer for too long.
-    Silent,
-    /// The peer did not replace its key in time.
-    KeyTooOld,
-    /// This party closed it.
-    ByApplication,
-}
-
-impl core::fmt::Display for Disconnection {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Session(reason) => reason.fmt(f),
-            Self::Untrusted(refusal) => write!(f, "the peer is no longer trusted: {refusal}"),
-            Self::Silent => f.write_str("the peer was silent for too long"),
-            Self::KeyTooOld => f.write_str("the peer did not replace its key in time"),
-            Self::ByApplication => f.write_str("it was closed here"),
-        }
-    }
-}
-
-/// What happened above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum UplinkEvent {
-    /// The peer was verified, and a session key negotiated.
-    Negotiated { peer: PartyId },
-    /// A session stands; `replaced` if it takes the place of another. If the peer
-    /// is a new incarnation, it remembers nothing, and its requests are new.
-    Connected { peer: PartyId, replaced: bool, new_incarnation: bool },
-    /// The session ended. A new attempt follows by itself.
-    Disconnected { peer: PartyId, reason: Disconnection },
-    /// An attempt failed. The next one follows by itself.
-    Failed(Failure),
-    /// The peer has been silent for long, or seems to have started anew. It is to
-    /// be asked for a sign of life; the session ends if there is none in time.
-    PeerMayBeGone,
 }
 
 /// The live session.
@@ -520,164 +424,6 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             Liveness::Heard(at) => Some(at + SILENCE),
             Liveness::Asked(at) => Some(at + ANSWER_TIME),
         }
-    }
-
-    fn attempt<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        negotiation: A,
-        key: Option<NetworkKeyId>,
-    ) {
-        // The live session keeps its port to itself, so that its records and
-        // those of the session to replace it can't be mistaken for each other.
-        let port = match &self.live {
-            Some(live) if live.path.port == LocalPort::FirstClient => LocalPort::SecondClient,
-            _ => LocalPort::FirstClient,
-        };
-        let path = Path { port, peer: negotiation };
-        match Attempt::start(&self.terms, party, now, path, key) {
-            Ok(attempt) => self.pursuit = Pursuit::Attempting(attempt),
-            Err(failure) => self.fail(party, now, failure),
-        }
-    }
-
-    /// Takes the attempt one step on.
-    fn step<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        step: impl FnOnce(Attempt<P, A>, &Terms, &mut Party<P, T>) -> Step<P, A>,
-    ) {
-        match core::mem::replace(&mut self.pursuit, Pursuit::None) {
-            Pursuit::Attempting(attempt) => match step(attempt, &self.terms, party) {
-                Step::Goes(attempt) => self.pursuit = Pursuit::Attempting(attempt),
-                Step::Negotiated(path, key, session, next) => {
-                    self.bid_farewell(party, now, path, session);
-                    let peer = next.peer();
-                    if self.acquaintance.is_some_and(|known| known.party != peer) {
-                        self.begin_anew(party, now, path.peer, key);
-                    } else {
-                        self.report(UplinkEvent::Negotiated { peer });
-                        self.pursuit = Pursuit::Attempting(Attempt::Connecting(next));
-                    }
-                }
-                Step::Fails(failure) => self.fail(party, now, failure),
-                Step::Leaves(path, session, failure) => {
-                    self.bid_farewell(party, now, path, session);
-                    self.fail(party, now, failure);
-                }
-                Step::Stands(established) => self.establish(party, now, established),
-            },
-            other => self.pursuit = other,
-        }
-    }
-
-    /// Breaks an attempt off that led to another party than the one that knows the
-    /// present incarnation, and begins again with a new one. What the two
-    /// remember of each other would not hold if the way led back: the former
-    /// might repeat a command that was carried out, and is forgotten here.
-    fn begin_anew<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        negotiation: A,
-        key: NetworkKeyId,
-    ) {
-        let mut incarnation = [0; 4];
-        if party.provider.random(&mut incarnation).is_err() {
-            return self.fail(party, now, Failure::Entropy);
-        }
-        self.terms.incarnation = u32::from_be_bytes(incarnation);
-        self.acquaintance = None;
-        self.attempt(party, now, negotiation, Some(key));
-    }
-
-    fn establish<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        established: Established<P, A>,
-    ) {
-        let Established { path, session, peer } = established;
-        self.failures = 0;
-        let party_above = peer.standing.party();
-        let known = Acquaintance { party: party_above, incarnation: peer.incarnation };
-        let former = self.acquaintance.replace(known);
-        self.report(UplinkEvent::Connected {
-            peer: party_above,
-            replaced: self.live.is_some(),
-            new_incarnation: former != Some(known),
-        });
-        let live = Live { path, session, peer, liveness: Liveness::Heard(now) };
-        if let Some(old) = self.live.replace(live) {
-            self.bid_farewell(party, now, old.path, old.session);
-        }
-        // Whom the party trusts may have changed since the negotiation.
-        self.check_trust(party, now);
-    }
-
-    /// Looks whether the live session has ended.
-    fn settle<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
-        let Some(live) = &mut self.live else { return };
-        if let Some(ConnectionEvent::Closed(reason)) = live.session.poll_event() {
-            let peer = live.peer.standing.party();
-            self.live = None;
-            let reason = Disconnection::Session(reason);
-            self.report(UplinkEvent::Disconnected { peer, reason });
-            self.wait(party, now);
-        }
-    }
-
-    /// Closes `session`, whose close_notify is still to be sent.
-    fn bid_farewell<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        path: Path<A>,
-        mut session: Session<P>,
-    ) {
-        session.close(now);
-        let mut datagram = Vec::from_array([0; FAREWELL]);
-        if let Ok(Some(length)) = session.poll_transmit(&mut party.provider, now, &mut datagram) {
-            datagram.truncate(length);
-            // Only a courtesy: the peer notices anyway, if later. A session that
-            // was replaced is closed by the peer itself, so the older one gives way.
-            self.farewell = Some(Farewell { path, datagram });
-        }
-    }
-
-    fn fail<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant, failure: Failure) {
-        self.report(UplinkEvent::Failed(failure));
-        self.wait(party, now);
-        self.failures = self.failures.saturating_add(1);
-    }
-
-    /// Lets the time until the next attempt begin: the longer, the more failed,
-    /// and a little different for each party, so that a thousand devices don't
-    /// all come back in the same second.
-    fn wait<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
-        if matches!(self.pursuit, Pursuit::Attempting(_)) {
-            return;
-        }
-        let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let delay = self.retry.saturating_mul(doubled).min(self.retry_limit).max(LEAST_DELAY);
-        let mut random = [0];
-        // Without randomness there is no jitter, and soon a failure that says so.
-        let _ = party.provider.random(&mut random);
-        let [random] = random;
-        let jitter = delay.saturating_mul(u32::from(random)) / 1024;
-        self.pursuit = Pursuit::Waiting(now + delay.saturating_add(jitter));
-    }
-
-    /// Whether to follow an advertisement. After a failure it is left to chance, so
-    /// that a gateway that refuses this party, and always is the first to be
-    /// heard, doesn't stand in front of one that would take it.
-    fn chooses<T: Trust>(&self, party: &mut Party<P, T>) -> bool {
-        let mut random = [0];
-        let _ = party.provider.random(&mut random);
-        let [random] = random;
-        self.failures == 0 || random.is_multiple_of(2)
     }
 
     fn report(&mut self, event: UplinkEvent) {
