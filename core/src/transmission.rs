@@ -80,6 +80,7 @@ mod reading;
 mod requests;
 mod responses;
 mod stored;
+#[cfg(feature = "alloc")]
 mod tally;
 mod unit;
 
@@ -98,6 +99,7 @@ pub use requests::{
     Answered, Cause, GivenUp, INITIAL_INTERVAL, LONGEST_INTERVAL, Refused, Requests,
 };
 pub use responses::{AnswerError, PATIENCE, Responses, Ticket, Verdict};
+#[cfg(feature = "alloc")]
 pub use tally::{Sent, Tally};
 pub use unit::Unit;
 

@@ -106,6 +106,7 @@ fn header(bytes: &[u8]) -> Result<(u8, MessageId), Error> {
     Ok((fields.next()?, fields.next()?))
 }
 
+#[cfg(feature = "alloc")]
 impl Kind {
     /// The kind of an encoded message, as far as its beginning tells.
     pub(in crate::transmission) fn of_encoded(message: &[u8]) -> Option<Self> {
