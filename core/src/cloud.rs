@@ -15,6 +15,7 @@ use core::time::Duration;
 use crate::connection::{NegotiationRefusal, NetworkKey, NetworkKeyId};
 use crate::crypto::{EntropyError, Provider};
 use crate::downlink::{self, Downlink, DownlinkEvent, Object, RequestError};
+use crate::dropped::Dropped;
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Revocation, Rights, Role, Trust, TrustError, TrustStore};
 use crate::party::Party;
@@ -157,6 +158,11 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// The gateways that are connected, and their names.
     pub fn gateways(&self) -> impl Iterator<Item = (PartyId, &Name)> {
         self.downlink.connected()
+    }
+
+    /// What was dropped.
+    pub fn dropped(&self) -> Dropped {
+        self.downlink.dropped()
     }
 
     /// What was sent to all gateways together.

@@ -55,6 +55,7 @@ use heapless::{Deque, Vec};
 
 use crate::connection::{NetworkKey, NetworkKeyId};
 use crate::crypto::Provider;
+use crate::dropped::Dropped;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Role, Trust, TrustStore};
@@ -165,6 +166,11 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// The gateway's name, while a session with it stands.
     pub fn gateway_name(&self) -> Option<&Name> {
         self.uplink.peer_name()
+    }
+
+    /// What was dropped.
+    pub fn dropped(&self) -> Dropped {
+        self.uplink.dropped()
     }
 
     /// Sets the wall time. A device without a clock never calls it.
@@ -352,8 +358,7 @@ impl<P: Provider, A: Address, T: Trust> Endpoint for Device<P, A, T> {
 
     fn handle_datagram(&mut self, now: Instant, port: LocalPort, from: A, datagram: &mut [u8]) {
         if port == LocalPort::Discovery {
-            // An advertisement that is not followed changes nothing.
-            let _ = self.uplink.hear(&mut self.party, now, from, datagram);
+            self.uplink.handle_advertisement(&mut self.party, now, from, datagram);
         } else {
             let mut datagram = Datagram::new(datagram);
             while let Some(payload) =

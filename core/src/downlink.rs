@@ -25,6 +25,7 @@ use core::time::Duration;
 
 use crate::connection::NegotiationRefusal;
 use crate::crypto::{EntropyError, Provider};
+use crate::dropped::Dropped;
 use crate::dtls::{CookiePolicy, Datagram, Received, Server, ServerConfig, SessionId};
 use crate::endpoint::{Address, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Refusal, Revocation, Role, Standing, Trust};
@@ -198,6 +199,7 @@ pub(crate) struct Downlink<P: Provider, A: Address> {
     /// The peers that have requests to be sent.
     ready: BTreeSet<PartyId>,
     answers: VecDeque<(PartyId, Vec<u8>)>,
+    dropped_messages: u32,
     sent: Tally,
     received: Tally,
     events: VecDeque<DownlinkEvent>,
@@ -235,6 +237,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             timers: Timers::new(),
             ready: BTreeSet::new(),
             answers: VecDeque::new(),
+            dropped_messages: 0,
             sent: Tally::new(),
             received: Tally::new(),
             events: VecDeque::new(),
@@ -258,6 +261,13 @@ impl<P: Provider, A: Address> Downlink<P, A> {
             .iter()
             .filter(|(_, peer)| peer.session().is_some())
             .map(|(id, peer)| (*id, &peer.name))
+    }
+
+    /// What was dropped of what came from below.
+    pub(crate) fn dropped(&self) -> Dropped {
+        let mut records = *self.negotiation.drops();
+        records.add_all(self.transmission.drops());
+        Dropped { records, advertisements: 0, messages: self.dropped_messages }
     }
 
     /// What was sent to all peers together.

@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use crate::connection::{NegotiationRefusal, NetworkKey, NetworkKeyId};
 use crate::crypto::{EntropyError, Provider};
 use crate::downlink::{Downlink, Object};
+use crate::dropped::Dropped;
 use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Recorded, Revocation, Role, Trust, TrustError, TrustStore};
@@ -231,6 +232,12 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// What came from all devices together.
     pub const fn received_from_devices(&self) -> &Tally {
         self.downlink.received()
+    }
+
+    /// What was dropped, from below and from above together.
+    pub fn dropped(&self) -> Dropped {
+        let above = self.uplink.as_ref().map(Uplink::dropped).unwrap_or_default();
+        self.downlink.dropped().and(&above)
     }
 
     /// The devices that are connected, and their names.

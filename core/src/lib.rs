@@ -13,7 +13,7 @@
 //! | floor | modules |
 //! |---|---|
 //! | the three roles | [`device`], [`gateway`], [`cloud`] |
-//! | what they are put together from | [`party`], [`uplink`], [`downlink`] |
+//! | what they are put together from | [`party`], [`uplink`], [`downlink`], [`dropped`] |
 //! | the two protocols | [`connection`], [`transmission`] |
 //! | records and handshakes | [`dtls`] |
 //! | certificates and trust | [`identity`] |
@@ -104,6 +104,7 @@ pub mod crypto;
 pub mod device;
 #[cfg(feature = "alloc")]
 pub mod downlink;
+pub mod dropped;
 pub mod dtls;
 pub mod endpoint;
 #[cfg(feature = "alloc")]

@@ -29,6 +29,7 @@ use heapless::{Deque, Vec};
 
 use crate::connection::{Advertisement, AdvertisementFilter, ForwardSecrecy, Versions};
 use crate::crypto::Provider;
+use crate::dropped::Dropped;
 use crate::dtls::{self, Datagram, SendError, Session};
 use crate::endpoint::{Address, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Role, Standing, Trust};
@@ -129,6 +130,8 @@ pub(crate) struct Uplink<P: Provider, A> {
     /// Attempts that failed since the last session stood.
     failures: u32,
     heard: AdvertisementFilter<GATEWAYS>,
+    dropped_advertisements: u32,
+    dropped_messages: u32,
     events: Deque<UplinkEvent, EVENTS>,
 }
 
@@ -170,6 +173,8 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             pursuit: Pursuit::Waiting(now),
             failures: 0,
             heard: AdvertisementFilter::new(FRESHNESS),
+            dropped_advertisements: 0,
+            dropped_messages: 0,
             events: Deque::new(),
         }
     }
@@ -189,9 +194,36 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         self.terms.dtls.datagram_limit()
     }
 
+    /// What was dropped on the way from above.
+    pub(crate) fn dropped(&self) -> Dropped {
+        Dropped {
+            records: self.live.as_ref().map_or_else(Default::default, |live| *live.session.drops()),
+            advertisements: self.dropped_advertisements,
+            messages: self.dropped_messages,
+        }
+    }
+
+    /// Counts a message of the live session that nobody can make anything of.
+    pub(crate) fn count_dropped_message(&mut self) {
+        self.dropped_messages = self.dropped_messages.saturating_add(1);
+    }
+
+    /// Takes a datagram from the discovery port. What is not followed is counted.
+    pub(crate) fn handle_advertisement<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        from: A,
+        datagram: &[u8],
+    ) {
+        if self.hear(party, now, from, datagram).is_err() {
+            self.dropped_advertisements = self.dropped_advertisements.saturating_add(1);
+        }
+    }
+
     /// Takes a datagram from the discovery port. The error is why it was not
     /// followed.
-    pub(crate) fn hear<T: Trust>(
+    fn hear<T: Trust>(
         &mut self,
         party: &mut Party<P, T>,
         now: Instant,

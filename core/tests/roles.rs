@@ -447,6 +447,10 @@ fn garbage_on_every_port_in_every_state_changes_nothing() {
     world.run(120);
     assert_eq!(disconnections(&world), 0);
     assert!(readings_at_gateway(&world) >= 30);
+    // Nothing but the counters tells of it.
+    assert!(world.gateway(GATEWAY).dropped().records.total() > 1000);
+    assert!(world.cloud(CLOUD).dropped().records.total() > 1000);
+    assert!(world.device(DEVICE).dropped().advertisements > 100);
     let _ = cast;
 }
 

@@ -9,6 +9,7 @@ mod parts;
 mod printer;
 mod text;
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -227,6 +228,8 @@ pub enum Event {
     Traffic {
         /// One entry for each kind, to those above and to those below.
         sent: Vec<SentRow>,
+        /// How much of what came in was dropped, by reason.
+        dropped: BTreeMap<String, u32>,
     },
     /// The role has closed its sessions and ends.
     Stopped,

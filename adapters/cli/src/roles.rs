@@ -74,7 +74,7 @@ trait Program {
     }
 
     /// What was sent so far, as [`Event::Traffic`].
-    fn traffic(&self) -> Option<Event>;
+    fn traffic(&self) -> Event;
 
     /// The last thing before the end.
     fn finish(&mut self, _: Instant, _: &mut Desk) -> Result<(), Error> {
@@ -107,9 +107,7 @@ fn run<P: Program>(
                     Flow::Go
                 }
                 Input::Statistics => {
-                    if let Some(event) = program.traffic() {
-                        desk.printer.print(event)?;
-                    }
+                    desk.printer.print(program.traffic())?;
                     Flow::Go
                 }
                 // The program looks after it in its turn.

@@ -52,7 +52,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     pub(super) fn receive(&mut self, now: Instant, payload: &[u8]) {
         self.forget_given();
         match Message::decode(payload) {
-            Err(Rejected::Dropped(_)) => {}
+            Err(Rejected::Dropped(_)) => self.uplink.count_dropped_message(),
             Err(Rejected::Answerable { id, code }) => {
                 self.push_message(id, Body::Error { code, text: "" });
             }

@@ -211,7 +211,9 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         }
         let Some(known) = self.peers.get_mut(&peer) else { return };
         match Message::decode(payload) {
-            Err(Rejected::Dropped(_)) => {}
+            Err(Rejected::Dropped(_)) => {
+                self.dropped_messages = self.dropped_messages.saturating_add(1);
+            }
             Err(Rejected::Answerable { id, code }) => self.reject(peer, id, code),
             Ok(message) if message.body.kind().is_request() => {
                 self.receive_request(now, peer, &message, payload);

@@ -28,6 +28,22 @@ pub enum DropReason {
     NoEntropy,
 }
 
+impl core::fmt::Display for DropReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "malformed",
+            Self::Unexpected => "unexpected",
+            Self::Repeated => "repeated",
+            Self::Undecryptable => "undecryptable",
+            Self::Replayed => "replayed",
+            Self::Early => "early",
+            Self::TooLong => "too long",
+            Self::NoRoom => "no room",
+            Self::NoEntropy => "no entropy",
+        })
+    }
+}
+
 impl DropReason {
     /// All reasons.
     pub const ALL: [Self; 9] = [
@@ -61,6 +77,13 @@ impl Drops {
     #[must_use]
     pub fn total(&self) -> u32 {
         self.counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Adds the counts of `other`.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(other.counts) {
+            *count = count.saturating_add(more);
+        }
     }
 
     pub(crate) fn add(&mut self, reason: DropReason) {

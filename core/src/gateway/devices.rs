@@ -104,7 +104,11 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Takes a payload of the session with the cloud.
     pub(super) fn receive_from_cloud(&mut self, now: Instant, payload: &[u8]) {
         match Message::decode(payload) {
-            Err(Rejected::Dropped(_)) => {}
+            Err(Rejected::Dropped(_)) => {
+                if let Some(uplink) = &mut self.uplink {
+                    uplink.count_dropped_message();
+                }
+            }
             Err(Rejected::Answerable { id, code }) => self.upstream.push_message(id, error(code)),
             Ok(message) if message.body.kind().is_request() => {
                 self.receive_request(now, &message);

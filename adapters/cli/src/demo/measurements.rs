@@ -109,7 +109,7 @@ fn exchange_of(history: &[(Actor, Line)], device: Actor) -> Option<Exchange> {
 fn messages(history: &[(Actor, Line)]) -> Vec<MessageRow> {
     let mut rows: Vec<MessageRow> = Vec::new();
     for (_, line) in history {
-        let Event::Traffic { sent } = &line.event else { continue };
+        let Event::Traffic { sent, .. } = &line.event else { continue };
         for row in sent {
             let row = MessageRow {
                 kind: row.kind.clone(),

@@ -1,5 +1,6 @@
 //! Events in words.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use super::{DeviceRow, Event, ReadingRow, Scalar, SentRow, Who};
@@ -151,7 +152,7 @@ impl Display for Event {
             Self::Devices { devices } => device_table(f, devices),
             Self::Gateways { gateways } => gateway_list(f, gateways),
             Self::Help { text } => f.write_str(text.trim_end()),
-            Self::Traffic { sent } => traffic_table(f, sent),
+            Self::Traffic { sent, dropped } => traffic_table(f, sent, dropped),
             Self::Stopped => f.write_str("stopped; all sessions are closed"),
         }
     }
@@ -204,10 +205,17 @@ fn device_table(f: &mut Formatter<'_>, devices: &[DeviceRow]) -> fmt::Result {
     Ok(())
 }
 
-fn traffic_table(f: &mut Formatter<'_>, sent: &[SentRow]) -> fmt::Result {
+fn traffic_table(
+    f: &mut Formatter<'_>,
+    sent: &[SentRow],
+    dropped: &BTreeMap<String, u32>,
+) -> fmt::Result {
     f.write_str("messages sent, with the bytes of the last one and of its datagram:")?;
     for SentRow { from, to, kind, messages, payload, datagram } in sent {
         write!(f, "\n  {from:<8} → {to:<8} {kind:<16} {messages:>8} × {payload:>4} {datagram:>4}")?;
+    }
+    for (reason, count) in dropped {
+        write!(f, "\n  dropped, {reason}: {count}")?;
     }
     Ok(())
 }

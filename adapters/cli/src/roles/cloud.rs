@@ -250,8 +250,11 @@ impl Program for CloudProgram {
         Ok(Flow::Go)
     }
 
-    fn traffic(&self) -> Option<Event> {
+    fn traffic(&self) -> Event {
         let sent = service::sent_rows(Role::Cloud, Role::Gateway, self.cloud.sent_to_gateways());
-        Some(Event::Traffic { sent: sent.collect() })
+        Event::Traffic {
+            sent: sent.collect(),
+            dropped: service::dropped_rows(&self.cloud.dropped()),
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::inputs::Stdin;
 use super::member::{HostDevice, Member as _};
 use super::meter::Meter;
 use super::service::Names;
-use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports};
+use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports, service};
 use crate::commands::Context;
 use crate::config::{Clock, DeviceConfig};
 use crate::error::Error;
@@ -343,9 +343,9 @@ impl Program for DeviceProgram {
         [self.alerts.deadline(), programs, search, wake].into_iter().flatten().min()
     }
 
-    /// A device counts nothing: its gateway does.
-    fn traffic(&self) -> Option<Event> {
-        None
+    /// A device counts no messages: its gateway does.
+    fn traffic(&self) -> Event {
+        Event::Traffic { sent: Vec::new(), dropped: service::dropped_rows(&self.device.dropped()) }
     }
 
     fn finish(&mut self, _: Instant, desk: &mut Desk) -> Result<(), Error> {

@@ -291,12 +291,15 @@ impl Program for GatewayProgram {
         Ok(Flow::Go)
     }
 
-    fn traffic(&self) -> Option<Event> {
+    fn traffic(&self) -> Event {
         let up = self.gateway.sent_to_cloud().into_iter();
         let up = up.flat_map(|tally| service::sent_rows(Role::Gateway, Role::Cloud, tally));
         let down = service::sent_rows(Role::Gateway, Role::Device, self.gateway.sent_to_devices());
         let from =
             service::sent_rows(Role::Device, Role::Gateway, self.gateway.received_from_devices());
-        Some(Event::Traffic { sent: up.chain(down).chain(from).collect() })
+        Event::Traffic {
+            sent: up.chain(down).chain(from).collect(),
+            dropped: service::dropped_rows(&self.gateway.dropped()),
+        }
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use iot_crypto::connection::NegotiationRefusal;
 use iot_crypto::downlink::{self, RequestError};
-use iot_crypto::dtls::CookiePolicy;
+use iot_crypto::dropped::Dropped;
+use iot_crypto::dtls::{CookiePolicy, DropReason};
 use iot_crypto::endpoint::LocalPort;
 use iot_crypto::identity::{Name, PartyId, Role};
 use iot_crypto::transmission::{Refused, Tally};
@@ -112,6 +113,18 @@ pub(super) fn explain(error: RequestError) -> String {
         }
         error => error.to_string(),
     }
+}
+
+/// What was dropped, by reason, where there is anything.
+pub(super) fn dropped_rows(dropped: &Dropped) -> BTreeMap<String, u32> {
+    let records = DropReason::ALL
+        .into_iter()
+        .map(|reason| (format!("record {reason}"), dropped.records.count(reason)));
+    let others = [("advertisement", dropped.advertisements), ("message", dropped.messages)];
+    records
+        .chain(others.map(|(what, count)| (what.to_owned(), count)))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 /// The rows of a tally of what went from those to these.
