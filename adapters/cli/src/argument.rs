@@ -73,7 +73,18 @@ impl Source {
                  put it into a file with mode 0600, or give - and paste it"
             ))),
             Self::Pasted(text) => Ok(Zeroizing::new(text.clone())),
-            Self::File(path) => Ok(files::read(path, access)?),
+            Self::File(path) => match files::read(path, access) {
+                // That others can read it is not what is wrong with a certificate
+                // that was given for an identity.
+                Err(error @ FileError::NotPrivate { .. }) => {
+                    let text = files::read(path, Access::Public)?;
+                    match text::kind_of(&text) {
+                        Some(kind) if !kind.is_private() => Ok(text),
+                        _ => Err(error.into()),
+                    }
+                }
+                text => Ok(text?),
+            },
         }
     }
 }

@@ -37,6 +37,10 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     const ALL: [Self; 5] =
         [Self::Certificate, Self::Endorsement, Self::Revocation, Self::Identity, Self::Network];
 
@@ -234,21 +238,33 @@ pub fn file<T: TextForm>(comment: &str, value: &T) -> Zeroizing<String> {
     file
 }
 
+/// The kind that a text says it is, whatever else is wrong with it.
+#[must_use]
+pub fn kind_of(text: &str) -> Option<Kind> {
+    let (word, _) = lines(text).next()?.strip_prefix(PREFIX)?.split_once(':')?;
+    Kind::of_word(word)
+}
+
+/// The lines that are not comments.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
 /// Reads the text form, alone or as [`file()`] writes it.
 ///
 /// # Errors
 /// [`TextError`].
 pub fn parse<T: TextForm>(provider: &OsProvider, text: &str) -> Result<T, TextError> {
     let kind = T::KIND;
-    let mut lines =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut lines = lines(text);
     let line = lines.next().ok_or(TextError::Empty(kind))?;
     let (word, base64) = line
         .strip_prefix(PREFIX)
         .and_then(|rest| rest.split_once(':'))
         .ok_or(TextError::Foreign(kind))?;
-    let found = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
-        TextError::UnknownKind { found: word.chars().take(32).collect(), expected: kind }
+    let found = Kind::of_word(word).ok_or_else(|| TextError::UnknownKind {
+        found: word.chars().take(32).collect(),
+        expected: kind,
     })?;
     if found != kind {
         return Err(TextError::WrongKind { found, expected: kind });

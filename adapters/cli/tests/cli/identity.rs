@@ -85,6 +85,12 @@ fn what_is_pasted_wrong_is_named() {
         complaint.contains("this is an endorsement; a certificate was expected"),
         "{complaint}"
     );
+    // Nor is it the mode of a certificate that is wrong with it as an identity.
+    let complaint = world.fails(
+        2,
+        "endorse --issuer lab.certificate --subject lamp.certificate --roles device --rights data",
+    );
+    assert!(complaint.contains("a private identity was expected"), "{complaint}");
     let certificate = world.text("lamp.certificate");
     let prefix = "iot-crypto:certificate:";
     let bytes = BASE64URL_NOPAD.decode(&certificate.as_bytes()[prefix.len()..]).unwrap();
