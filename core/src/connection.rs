@@ -42,7 +42,11 @@
 //!   up an older session before.
 //! * **Stolen keys don't open the other direction** (key compromise
 //!   impersonation). Who has the initiator's long-term keys can't pose to it as
-//!   the responder: that takes a signature over this very M1. Who has the
+//!   the responder: that takes a signature over this very M1, and to take the
+//!   true responder's place in the session after it takes the initiator's
+//!   ephemeral key. Without one ([`ForwardSecrecy::Off`]) the thief who watches
+//!   M1 and M2 has the session key, and can read the session and speak in it in
+//!   the responder's name. Who has the
 //!   responder's long-term keys can't pose to it as an initiator: the
 //!   responder's long-term exchange key is not used at all, its ephemeral key is
 //!   new each time.

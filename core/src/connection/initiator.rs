@@ -32,7 +32,9 @@ pub enum ForwardSecrecy {
     #[default]
     On,
     /// They don't: the initiator brings a random number instead. It saves it 16
-    /// bytes and two X25519 computations.
+    /// bytes and two X25519 computations. Whoever has its long-term exchange key
+    /// then opens its sessions, past and present, and can speak in the present
+    /// ones in the responder's name.
     Off,
 }
 
