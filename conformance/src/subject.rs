@@ -14,10 +14,10 @@ use serde_json::{Map, Value, json};
 pub use dtls::{Action, Endpoint, Extension, Happened, Settings, Side, Step};
 pub use provider::{Scripted, provider};
 
-/// A request, by its operation.
+/// What a request asks for.
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
-enum Request {
+enum Operation {
     Decode(identity::Decode),
     Verify(identity::Verify),
     Issue(identity::Issue),
@@ -78,20 +78,20 @@ pub fn answer(request: Value) -> Value {
     }
 }
 
-fn carry_out(request: Request) -> Result<Value, Failure> {
-    match request {
-        Request::Decode(request) => request.carry_out(),
-        Request::Verify(request) => request.carry_out(),
-        Request::Issue(request) => request.carry_out(),
-        Request::Trust(request) => request.carry_out(),
-        Request::Advertise(request) => request.carry_out(),
-        Request::OpenAdvertisement(request) => request.carry_out(),
-        Request::Freshness(request) => Ok(request.carry_out()),
-        Request::Request(request) => request.carry_out(),
-        Request::Respond(request) => request.carry_out(),
-        Request::Finish(request) => request.carry_out(),
-        Request::Reassemble(request) => Ok(request.carry_out()),
-        Request::Dtls(request) => request.carry_out(),
+fn carry_out(operation: Operation) -> Result<Value, Failure> {
+    match operation {
+        Operation::Decode(request) => request.carry_out(),
+        Operation::Verify(request) => request.carry_out(),
+        Operation::Issue(request) => request.carry_out(),
+        Operation::Trust(request) => request.carry_out(),
+        Operation::Advertise(request) => request.carry_out(),
+        Operation::OpenAdvertisement(request) => request.carry_out(),
+        Operation::Freshness(request) => Ok(request.carry_out()),
+        Operation::Request(request) => request.carry_out(),
+        Operation::Respond(request) => request.carry_out(),
+        Operation::Finish(request) => request.carry_out(),
+        Operation::Reassemble(request) => Ok(request.carry_out()),
+        Operation::Dtls(request) => request.carry_out(),
     }
 }
 

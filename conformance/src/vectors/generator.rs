@@ -5,7 +5,7 @@
 //! out here from SPEC.md and the primitives alone, not by the core, so that the
 //! core that agrees with the vectors agrees with the text. Only what an
 //! implementation is free in (how a flight is cut into datagrams) is recorded from
-//! the core, and then decrypted and verified by [`observer`].
+//! the core, and then decrypted and verified by an observer.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

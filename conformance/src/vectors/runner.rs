@@ -14,6 +14,8 @@ use super::VectorFile;
 
 /// How long a program may take for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take to end.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// Why a program could not be checked to the end. It says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +105,7 @@ impl Subject {
             .map_err(start)?;
         let input = child.stdin.take();
         let output = child.stdout.take().ok_or_else(|| start(io::ErrorKind::BrokenPipe.into()))?;
-        let (sender, receiver) = mpsc::channel();
+        let (sender, receiver) = mpsc::sync_channel(1);
         thread::spawn(move || {
             for line in BufReader::new(output).lines() {
                 if sender.send(line).is_err() {
@@ -139,7 +141,7 @@ impl Drop for Subject {
         // A program that does as it should ends when its input does; one that
         // does not is ended. Neither has anything to say any more.
         self.input = None;
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+        if !matches!(self.output.recv_timeout(GRACE), Err(RecvTimeoutError::Disconnected)) {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

@@ -69,7 +69,7 @@ pub(super) fn broken(kind: &str, whole: &Item, version: Option<usize>) -> Vec<Ve
         vector(
             "map",
             "it is a map instead of an array",
-            &[&[0xa0 | small / 2], &bytes[1..]].concat(),
+            &[&[0xa0 | (small / 2)], &bytes[1..]].concat(),
             true,
         ),
     ];
@@ -101,6 +101,14 @@ pub(super) fn broken(kind: &str, whole: &Item, version: Option<usize>) -> Vec<Ve
                 &format!("item {index} too long"),
                 &format!("item {index}, counted from 0, has {} bytes", bytes.len() + 1),
                 &long,
+                true,
+            ));
+        }
+        if matches!(item, Item::Uint(_) | Item::Bool(_)) {
+            vectors.push(vector(
+                &format!("item {index} in a byte string"),
+                &format!("item {index}, counted from 0, is a byte string"),
+                &whole.with(index, item.encode()).encode(),
                 true,
             ));
         }

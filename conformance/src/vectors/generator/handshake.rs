@@ -29,7 +29,7 @@ pub(super) fn vectors() -> Vec<Vector> {
         repeated(),
         lost_last_flight(),
         different_keys(),
-        vec![without_extended_master_secret()],
+        vec![without_extended_master_secret(), hello_in_fragments()],
         hellos_refused(),
     ]
     .concat()
@@ -75,7 +75,7 @@ fn short_key() -> Vec<Vector> {
 }
 
 fn repeated() -> Vec<Vector> {
-    let name = "each flight lost once";
+    let name = "the hellos lost";
     let mut conversation = Conversation::new(name, &psk(), IDENTITY);
     conversation.act(Side::Client, Action::Wait);
     conversation.lose();
@@ -217,6 +217,34 @@ fn without_extended_master_secret() -> Vector {
     assert_eq!(hello.received, [Hex(b"hello".to_vec())]);
     let request = json!({ "op": "dtls", "settings": settings, "steps": steps });
     Vector::accepted(name, request, json!({ "steps": happened })).steps(keys.steps)
+}
+
+/// A `ClientHello` in two fragments, the second of which comes first.
+fn hello_in_fragments() -> Vector {
+    let name = "ClientHello in fragments: server";
+    let settings = server_settings(name, Extension::Required);
+    let whole = Hello::USUAL.message();
+    let (header, body) = whole.split_at(12);
+    let fragment = |number: u8, from: usize, to: usize| {
+        let part = [&header[..6], &[0, 0, from as u8, 0, 0, (to - from) as u8], &body[from..to]];
+        let number = [0, 0, 0, 0, 0, 0, 0, number];
+        let datagram = Hex(Record { kind: 22, number, fragment: part.concat() }.encode());
+        let action = Action::Receive { datagram };
+        Step { at: 10 * u64::from(number[7]), action }
+    };
+    let steps = [fragment(0, 40, body.len()), fragment(1, 0, 40), fragment(2, 40, body.len())];
+    let random = secret(&format!("{name}: server random"));
+    // Extended master secret, and an empty renegotiation_info for the SCSV.
+    let extensions = [0, 9, 0, 23, 0, 0, 0xff, 1, 0, 1, 0];
+    let server_hello = [&[0xfe, 0xfd], &random[..], &[0], &SUITE, &[0], &extensions].concat();
+    let flight = [message(2, 0, &server_hello), message(14, 1, &[])].concat();
+    // With the number of the record that brought the first fragment.
+    let number = [0, 0, 0, 0, 0, 0, 0, 1];
+    let sent = Hex(Record { kind: 22, number, fragment: flight }.encode());
+    let nothing = Happened::default();
+    let answered = Happened { sent: vec![sent], ..Happened::default() };
+    let request = json!({ "op": "dtls", "settings": settings, "steps": steps });
+    Vector::accepted(name, request, json!({ "steps": [nothing.clone(), nothing, answered] }))
 }
 
 /// The `ClientHello`s that a server answers with an alert, or not at all.

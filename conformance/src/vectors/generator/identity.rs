@@ -170,8 +170,9 @@ fn credentials() -> Vec<Vector> {
         decoded("credential: one endorsement", 1),
         decoded("credential: four endorsements", 4),
     ];
-    vectors.extend(broken(kind, &device.credential(&[endorsement.clone()]), None));
-    let five = device.credential(&vec![endorsement; 5]).encode();
+    let [one, five] = [1, 5].map(|count| device.credential(&vec![endorsement.clone(); count]));
+    vectors.extend(broken(kind, &one, None));
+    let five = five.encode();
     vectors.push(malformed("five endorsements", "there are five", kind, &five, true));
     vectors
 }

@@ -127,7 +127,8 @@ fn of_gateway() -> Vec<Said> {
     order.map(|(side, index, id)| Said { side, index, id, about_a_device: true }).into()
 }
 
-/// A session under a negotiated key, in which `all` is said.
+/// A session under a negotiated key, in which `all` is said. Whose key it is makes
+/// no difference to DTLS.
 fn messages(name: &str, negotiation: &Negotiation, all: &[Said]) -> Vec<Vector> {
     let outcome = negotiation.outcome();
     let mut conversation = Conversation::new(name, &outcome.key, &outcome.id);
