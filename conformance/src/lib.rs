@@ -1,3 +1,13 @@
-//! What the conformance tests share.
+//! The proof that an implementation does what `SPEC.md` says.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`vectors`] | the reference vectors: their format, generator and runner |
+//! | [`subject`] | the project's own core behind the runner's interface |
+//! | [`hex`] | byte strings in JSON |
+//! | [`udp`] | DTLS on real sockets, for the tests against other implementations |
 
+pub mod hex;
+pub mod subject;
 pub mod udp;
+pub mod vectors;
