@@ -111,8 +111,9 @@ pub trait Provider {
     /// Verifies what [`Provider::p256_sign`] makes.
     ///
     /// # Errors
-    /// [`Invalid`] if the key is not a point of the curve, or the signature does
-    /// not belong to the key and message, or has its `s` in the upper half.
+    /// [`Invalid`] if the key is not a point of the curve in compressed form, or
+    /// the signature does not belong to the key and message, or has its `s` in the
+    /// upper half.
     fn p256_verify(
         &self,
         public: &P256PublicKey,

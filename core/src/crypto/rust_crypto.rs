@@ -121,6 +121,8 @@ impl<R: TryCryptoRng> Provider for RustCrypto<R> {
         message: &[&[u8]],
         signature: &Signature,
     ) -> Result<(), Invalid> {
+        // The library would also take a point in the "compact" form, tag 05.
+        let [0x02 | 0x03, ..] = public.0 else { return Err(Invalid) };
         let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&public.0).map_err(|_| Invalid)?;
         let signature = p256::ecdsa::Signature::from_slice(&signature.0).map_err(|_| Invalid)?;
         if signature.normalize_s() != signature {
@@ -148,5 +150,30 @@ impl<R: TryCryptoRng> Provider for RustCrypto<R> {
     ) -> Result<(), Invalid> {
         key.decrypt_inout_detached(nonce.into(), aad, in_out.into(), tag.into())
             .map_err(|_| Invalid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::provider;
+
+    #[test]
+    fn a_public_key_has_one_encoding() {
+        let provider = &mut provider(1);
+        let mut secret = P256Secret::default();
+        for _ in 0..4 {
+            provider.random(secret.expose_mut()).unwrap();
+            let public = provider.p256_public_key(&secret).unwrap();
+            let signature = provider.p256_sign(&secret, &[b"message"]).unwrap();
+            assert_eq!(provider.p256_verify(&public, &[b"message"], &signature), Ok(()));
+            // Another encoding would give the holder of the key another id.
+            for tag in (0..=u8::MAX).filter(|tag| *tag != public.0[0]) {
+                let mut other = public;
+                other.0[0] = tag;
+                let verified = provider.p256_verify(&other, &[b"message"], &signature);
+                assert_eq!(verified, Err(Invalid), "{tag}");
+            }
+        }
     }
 }

@@ -210,7 +210,7 @@ impl<P: Provider, A: Address> Server<P, A> {
             let cookie = self.cookies.make(provider, now, &from, &hello.start);
             return self.replies.hello_verify_request(now, from, hello, &cookie);
         }
-        if !self.has_room(from) {
+        if !self.has_room() {
             return Err(DropReason::NoRoom);
         }
         let allowance = if proved { Allowance::PROVED } else { Allowance::UNPROVED };
@@ -225,20 +225,24 @@ impl<P: Provider, A: Address> Server<P, A> {
         }
     }
 
-    /// Whether another handshake may begin: there is a place for it, also counting
-    /// the one that it displaces, and the application reads its events.
-    fn has_room(&self, from: A) -> bool {
-        let displaced = usize::from(self.table.has_handshake(from));
+    /// Whether another handshake may begin: there is a place for it that is not a
+    /// session's, and the application reads its events.
+    fn has_room(&self) -> bool {
+        let taken = self.len().saturating_sub(self.half_open());
         let events = self.config.max_sessions.saturating_mul(4);
-        self.len().saturating_sub(displaced) < self.config.max_sessions
-            && self.events.len() < events
+        taken < self.config.max_sessions && self.events.len() < events
     }
 
+    /// Takes a new handshake in. The oldest ones give way to it also when sessions
+    /// leave less room than `max_half_open`: or else a few handshakes that are
+    /// never ended would keep everyone else out.
     fn admit(&mut self, now: Instant, from: A, handshake: Handshake<P>) {
         if let Some((displaced, _)) = self.table.handshake_at(from) {
             self.fail(now, displaced, Ending::silent(CloseReason::Replaced));
         }
-        while self.half_open() >= self.config.max_half_open.max(1) {
+        while self.half_open() >= self.config.max_half_open.max(1)
+            || self.len() >= self.config.max_sessions
+        {
             let Some(oldest) = self.table.oldest_handshake() else { break };
             self.fail(now, oldest, Ending::silent(CloseReason::Overload));
         }

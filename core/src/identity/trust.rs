@@ -287,7 +287,9 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
     }
 
     /// Records a revocation. When the table is full, one whose issuer is no
-    /// longer on the list gives way.
+    /// longer on the list gives way, and then, to one that cuts its subject off
+    /// altogether, the last one that only voids endorsements: no partner can fill
+    /// the table against one's own company.
     ///
     /// # Errors
     /// [`TrustError::UnknownIssuer`], [`TrustError::Signature`],
@@ -297,18 +299,26 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         provider: &P,
         revocation: &Revocation,
     ) -> Result<Recorded, TrustError> {
-        let issuer = self.party(revocation.issuer()).ok_or(TrustError::UnknownIssuer)?;
-        let key = issuer.key;
+        let key = self.party(revocation.issuer()).ok_or(TrustError::UnknownIssuer)?.key;
         if self.revoked_by(revocation.issuer(), revocation.subject()) {
             return Ok(Recorded::Known);
         }
         revocation.check_signature(provider, &key).map_err(|Invalid| TrustError::Signature)?;
         if self.revocations.is_full() {
-            let listed = |id| self.parties.iter().any(|party| party.id == id);
-            remove_where(&mut self.revocations, |known| !listed(known.issuer()));
+            self.make_room(revocation);
         }
         self.revocations.push(revocation.clone()).map_err(|_| TrustError::Full)?;
         Ok(Recorded::New)
+    }
+
+    /// Drops a revocation that counts for less than `new`, if there is one.
+    fn make_room(&mut self, new: &Revocation) {
+        let of_unlisted = |known: &Revocation| self.party(known.issuer()).is_none();
+        let lesser = |known: &Revocation| self.cuts_off(new) && !self.cuts_off(known);
+        let index = self.revocations.iter().position(of_unlisted);
+        if let Some(index) = index.or_else(|| self.revocations.iter().rposition(lesser)) {
+            self.revocations.remove(index);
+        }
     }
 
     /// The revocations that are kept, to store them or to pass them on.
@@ -472,9 +482,14 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
     /// Whether `id` is cut off altogether: by a party with full authority, or by
     /// itself.
     fn is_revoked(&self, id: PartyId) -> bool {
-        self.revocations.iter().filter(|revocation| revocation.subject() == id).any(|revocation| {
-            self.party(revocation.issuer())
-                .is_some_and(|issuer| issuer.authority == Authority::Full || issuer.id == id)
+        let mut of_subject = self.revocations.iter().filter(|known| known.subject() == id);
+        of_subject.any(|revocation| self.cuts_off(revocation))
+    }
+
+    /// Whether `revocation` reaches further than the endorsements of its issuer.
+    fn cuts_off(&self, revocation: &Revocation) -> bool {
+        self.party(revocation.issuer()).is_some_and(|issuer| {
+            issuer.authority == Authority::Full || issuer.id == revocation.subject()
         })
     }
 

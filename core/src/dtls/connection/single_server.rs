@@ -6,7 +6,7 @@ use crate::dtls::handshake::{Handshake, Outcome};
 use crate::dtls::v12::ending::Ending;
 use crate::dtls::v12::record::Record;
 use crate::dtls::v12::server;
-use crate::dtls::{CloseReason, Config, ConnectionEvent, DropReason, PresharedKey};
+use crate::dtls::{CloseReason, Config, ConnectionEvent, DropReason, PresharedKey, PskIdentity};
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
 
@@ -55,22 +55,38 @@ impl<P: Provider> SingleServer<P> {
         Ok(Self::begin(Listener { config: *config, substitute, state }))
     }
 
-    /// Answers [`ConnectionEvent::PskRequired`]: the key of that identity, or
+    /// Answers [`ConnectionEvent::PskRequired`]: the key of that `identity`, or
     /// `None` if there is none. The client can't tell that from a wrong key.
-    /// Without effect if it was not asked for.
-    pub fn provide_psk(&mut self, provider: &mut P, now: Instant, key: Option<PresharedKey>) {
+    /// Without effect if it was not asked for: the client may have begun anew
+    /// under another name since, which this key must not prove.
+    pub fn provide_psk(
+        &mut self,
+        provider: &mut P,
+        now: Instant,
+        identity: &PskIdentity,
+        key: Option<PresharedKey>,
+    ) {
         if let State::Handshake(listener) = &mut self.state {
-            let outcome = listener.provide_psk(provider, now, key);
+            let outcome = listener.provide_psk(provider, now, identity, key);
             self.follow(now, outcome);
         }
     }
 }
 
 impl<P: Provider> Listener<P> {
-    fn provide_psk(&mut self, provider: &P, now: Instant, key: Option<PresharedKey>) -> Outcome<P> {
+    fn provide_psk(
+        &mut self,
+        provider: &P,
+        now: Instant,
+        identity: &PskIdentity,
+        key: Option<PresharedKey>,
+    ) -> Outcome<P> {
         let ListenerState::Handshake { handshake, question } = &mut self.state else {
             return Outcome::Waiting;
         };
+        if handshake.required_psk() != Some(identity) {
+            return Outcome::Waiting;
+        }
         *question = Question::Nothing;
         let key = key.unwrap_or_else(|| self.substitute.clone());
         let outcome = handshake.provide_psk(provider, now, key);

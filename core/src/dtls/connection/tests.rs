@@ -50,8 +50,8 @@ fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool,
         carry(&mut provider, now, &mut client, &mut server);
         carry(&mut provider, now, &mut server, &mut client);
         while let Some(event) = server.poll_event() {
-            if let ConnectionEvent::PskRequired(_) = event {
-                server.provide_psk(&mut provider, now, key_of_server.clone());
+            if let ConnectionEvent::PskRequired(identity) = &event {
+                server.provide_psk(&mut provider, now, identity, key_of_server.clone());
             }
             events.push(event);
         }
@@ -75,6 +75,28 @@ fn a_server_for_one_peer_needs_no_table() {
     let closed = std::vec![required, ConnectionEvent::Closed(timeout)];
     assert_eq!(answered(None), (closed.clone(), false, false));
     assert_eq!(answered(Some(key(&[8; 16]))), (closed, false, false));
+}
+
+#[test]
+fn a_late_key_does_not_prove_another_name() {
+    let mut provider: TestProvider = provider(1);
+    let (dtls, now) = (Config::default(), Instant::ZERO);
+    let mut server = SingleServer::new(&dtls, &mut provider).unwrap();
+    // The holder of one key begins under its own name, then under another's.
+    let other = PskIdentity::new(b"dev2").unwrap();
+    for name in [&identity(), &other] {
+        let mut client = Client::new(&dtls, &mut provider, now, name, key(&KEY)).unwrap();
+        for _ in 0..2 {
+            carry(&mut provider, now, &mut client, &mut server);
+            carry(&mut provider, now, &mut server, &mut client);
+        }
+        assert_eq!(server.poll_event(), Some(ConnectionEvent::PskRequired(name.clone())));
+    }
+    server.provide_psk(&mut provider, now, &identity(), Some(key(&KEY)));
+    assert!(!server.is_connected());
+    // The question for the other name is still open.
+    server.provide_psk(&mut provider, now, &other, Some(key(&KEY)));
+    assert!(server.is_connected());
 }
 
 #[test]

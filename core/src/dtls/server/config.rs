@@ -29,8 +29,9 @@ pub struct ServerConfig {
     pub dtls: Config,
     /// When cookies are demanded.
     pub cookies: CookiePolicy,
-    /// How many sessions and handshakes there may be; when there are so many, a
-    /// new `ClientHello` is dropped and counted.
+    /// How many sessions and handshakes there may be. When there are so many, the
+    /// oldest handshake gives way to a new one; if all are sessions, a new
+    /// `ClientHello` is dropped and counted.
     pub max_sessions: usize,
     /// How many handshakes may be half open, at least 1; when there are so many,
     /// the oldest gives way to a new one.

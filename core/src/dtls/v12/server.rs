@@ -188,7 +188,9 @@ impl<P: Provider> Handshake<P> {
             let taken = match &mut self.state {
                 State::ClientHello(state) => state.inbox.insert(&fragment),
                 State::ClientKeyExchange(state)
-                    if fragment.header.sequence == self.hello_sequence && fragment.offset == 0 =>
+                    if fragment.header.kind == HandshakeType::CLIENT_HELLO
+                        && fragment.header.sequence == self.hello_sequence
+                        && fragment.offset == 0 =>
                 {
                     state.repeat(now);
                     Ok(())

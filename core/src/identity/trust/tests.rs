@@ -374,7 +374,7 @@ fn full_tables_say_so_and_change_nothing() {
     }
     let partner = world.partner.clone();
     world.revoke(&partner, others[0].id()).unwrap();
-    assert_eq!(world.revoke(&company, others[4].id()), Err(TrustError::Full));
+    assert_eq!(world.revoke(&partner, others[4].id()), Err(TrustError::Full));
     // A revocation that has lost its effect gives way.
     world.store.remove_party(&partner.id());
     assert_eq!(world.revoke(&company, others[4].id()), Ok(Recorded::New));
@@ -387,4 +387,31 @@ fn full_tables_say_so_and_change_nothing() {
     let held = world.store.hold_endorsement(Fingerprint([4; 32]), endorsement.clone());
     assert_eq!(held, Err(TrustError::Full));
     assert_eq!(world.store.hold_endorsement(Fingerprint([3; 32]), endorsement), Ok(()));
+}
+
+#[test]
+fn a_partner_does_not_fill_the_table_against_the_company() {
+    let mut world = World::new();
+    let provider = &mut provider(5);
+    let (company, partner, device) =
+        (world.company.clone(), world.partner.clone(), world.device.id());
+    let others: Vec<_> = (0..5).map(|_| new_identity(provider, "other", 0, 100).id()).collect();
+    for other in &others[..4] {
+        assert_eq!(world.revoke(&partner, *other), Ok(Recorded::New));
+    }
+    assert_eq!(world.revoke(&partner, others[4]), Err(TrustError::Full));
+    // What cuts off goes before what only voids a partner's endorsements.
+    assert_eq!(world.revoke(&company, device), Ok(Recorded::New));
+    let endorsements = [world.endorsement(&world.company, 0, 100, DEVICE)];
+    assert_eq!(refusal(world.verify(&endorsements, 20)), Refusal::Revoked);
+    let kept: Vec<_> = world.store.revocations().map(Revocation::subject).collect();
+    assert_eq!(kept, [others[0], others[1], others[2], device]);
+    assert_eq!(world.revoke(&partner, others[3]), Err(TrustError::Full));
+    assert_eq!(world.revoke(&partner, partner.id()), Ok(Recorded::New));
+    // Nothing that cuts off gives way.
+    for other in &others[..2] {
+        assert_eq!(world.revoke(&company, *other), Ok(Recorded::New));
+    }
+    assert_eq!(world.revoke(&company, others[2]), Err(TrustError::Full));
+    assert_eq!(refusal(world.verify(&endorsements, 20)), Refusal::Revoked);
 }

@@ -73,6 +73,45 @@ fn a_full_table_takes_no_new_handshake_and_keeps_its_sessions() {
 }
 
 #[test]
+fn handshakes_that_are_never_ended_keep_nobody_out() {
+    // One session, and one place left for all handshakes.
+    let mut world = World::new(1, ServerConfig { max_sessions: 2, ..config() });
+    world.connect(1, IDENTITY, &KEY);
+    world.run_for(Duration::ZERO);
+    world.connect(2, IDENTITY, &[8; 16]);
+    world.run_for(Duration::ZERO);
+    assert_eq!((world.server.len(), world.server.half_open()), (2, 1));
+    world.connect(3, IDENTITY, &KEY);
+    world.run_for(Duration::ZERO);
+    assert!(world.clients[&Client(3)].is_connected());
+    assert!(world.clients[&Client(1)].is_connected());
+    assert_eq!(world.server_closed().unwrap().1, CloseReason::Overload);
+    assert_eq!((world.server.len(), world.server.half_open()), (2, 0));
+}
+
+#[test]
+fn only_a_whole_start_of_the_client_hello_has_the_answer_repeated() {
+    let mut world = World::new(1, config());
+    world.connect(1, IDENTITY, &KEY);
+    world.settle();
+    let hello = world.sent.iter().filter(|sent| !sent.by_server).nth(1).unwrap().bytes.clone();
+    assert_eq!(hello.len(), 83);
+    let mut world = World::new(1, config());
+    world.inject(1, &hello);
+    assert_eq!(lengths(&world.sent), [-86]);
+    // An empty fragment of any message with the number of the ClientHello: who
+    // forges the address could have 86 bytes sent there for 25.
+    for kind in [0, 1, 16] {
+        let mut empty = std::vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 9, 0, 12];
+        empty.extend([kind, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+        world.inject(1, &empty);
+        assert_eq!(lengths(&world.sent), [-86], "{kind}");
+    }
+    world.inject(1, &hello);
+    assert_eq!(lengths(&world.sent), [-86, -86]);
+}
+
+#[test]
 fn under_load_a_cookie_is_demanded() {
     let cookies = CookiePolicy::UnderLoad { half_open: 1 };
     let mut world = World::new(1, ServerConfig { cookies, ..config() });
