@@ -72,7 +72,7 @@ use event::Notice;
 pub use event::{DeviceEvent, Labels};
 
 /// Whom a device trusts: a few companies, and a few revocations.
-pub type DeviceTrust = TrustStore<3, 1, 4>;
+pub type DeviceTrust = TrustStore<3, 1, 8>;
 
 /// The requests of the gateway that wait for [`Device::poll_event`]. One more is
 /// not taken; the gateway repeats it.

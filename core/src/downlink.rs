@@ -401,7 +401,15 @@ impl<P: Provider, A: Address> Downlink<P, A> {
         let id = |revocation: &Revocation| (revocation.issuer(), revocation.subject());
         let known: BTreeSet<_> = party.trust.revocations().map(id).collect();
         let result = change(&mut party.trust, &party.provider);
-        let news = party.trust.revocations().filter(|revocation| !known.contains(&id(revocation)));
+        // Devices verify no devices, and have room for few revocations.
+        let is_of_interest = |revocation: &&Revocation| {
+            self.below != Role::Device || !self.peers.contains_key(&revocation.subject())
+        };
+        let news = party
+            .trust
+            .revocations()
+            .filter(|revocation| !known.contains(&id(revocation)))
+            .filter(is_of_interest);
         let news: Vec<Object> = news.map(Object::of_revocation).collect();
         for revocation in &news {
             self.spread(now, revocation);

@@ -532,3 +532,24 @@ fn a_first_contact_takes_few_bytes() {
     let bytes = bytes - 31;
     assert_eq!(bytes, 1056);
 }
+
+#[test]
+fn devices_are_not_told_of_other_devices_that_are_revoked() {
+    let (cast, mut world) = connected(1, Link::GOOD);
+    let other = world::identity(77, "other");
+    let until = world::EPOCH + world::YEAR;
+    let endorsements = world::endorsed(&cast.company, &other, Role::Device, until);
+    cast.add_any_device(&mut world, 3, &other, endorsements, cast.device_settings(), &[1]);
+    assert!(world.wait(30, GATEWAY, device_connected(other.id())));
+    let revoke = |world: &mut World, subject| {
+        let now = world.now;
+        let revocation =
+            cast.company.revoke(&world::provider(0), subject, world::wall(now)).unwrap();
+        world.gateway(GATEWAY).revoke(now, &revocation).unwrap();
+        world.run(5);
+        world.device(DEVICE).party().trust().revocations().count()
+    };
+    assert_eq!(revoke(&mut world, other.id()), 0);
+    // Of anyone else they are: it might be the next gateway.
+    assert_eq!(revoke(&mut world, cast.foreign.id()), 1);
+}

@@ -8,7 +8,7 @@ use crate::connection::NetworkKey;
 use crate::crypto::Provider;
 use crate::dtls::RECORD_OVERHEAD;
 use crate::endpoint::Address;
-use crate::identity::{Recorded, Revocation, Rights, Trust};
+use crate::identity::{Recorded, Revocation, Rights, Trust, TrustError};
 use crate::time::Instant;
 use crate::transmission::{
     AnswerError, Answered, Body, ErrorCode, Kind, Message, MessageId, Rejected, Ticket, Verdict,
@@ -129,11 +129,12 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
 
     fn take_revocation(&mut self, now: Instant, bytes: &[u8]) -> Result<(), ErrorCode> {
         let revocation = Revocation::decode(bytes).map_err(|_| ErrorCode::Malformed)?;
-        let recorded = self
-            .party
-            .trust
-            .revoke(&self.party.provider, &revocation)
-            .map_err(|_| ErrorCode::NotPermitted)?;
+        let recorded = self.party.trust.revoke(&self.party.provider, &revocation).map_err(
+            |error| match error {
+                TrustError::Full => ErrorCode::Internal,
+                _ => ErrorCode::NotPermitted,
+            },
+        )?;
         if recorded == Recorded::New {
             self.notify(Notice::Revoked(revocation.subject()));
             self.uplink.check_trust(&mut self.party, now);

@@ -78,3 +78,24 @@ fn the_oldest_gives_way_and_what_is_not_wanted_is_forgotten() {
     keys.clear();
     assert_eq!(held(&keys), [false; 4]);
 }
+
+#[test]
+fn a_peer_of_which_many_keys_are_negotiated_pushes_out_only_its_own() {
+    let mut keys = PendingKeys::default();
+    let other = negotiated(9);
+    let other_id = other.key.id();
+    keys.add(other, at(60), 100);
+    let template = negotiated(1);
+    let mut ids = std::vec::Vec::new();
+    for number in 0..10 {
+        // The same peer, with a key of its own each time.
+        let negotiated = Negotiated { key: negotiated(20 + number).key, ..template.clone() };
+        ids.push(negotiated.key.id());
+        keys.add(negotiated, at(60), 100);
+    }
+    assert!(keys.get(other_id).is_some());
+    let kept: std::vec::Vec<bool> = ids.iter().map(|id| keys.get(*id).is_some()).collect();
+    assert_eq!(kept, [false, false, false, false, false, false, true, true, true, true]);
+    keys.handle_timeout(at(60));
+    assert!(keys.by_peer.is_empty());
+}
