@@ -5,7 +5,7 @@
 //! [`replay`] window; [`message`] and [`hello`], the handshake messages;
 //! [`inbox`], [`flight`] and [`timer`], their reliable exchange;
 //! [`transcript`] and [`key_schedule`]; [`cookie`]; the two handshakes,
-//! [`client`] and [`server`]; and what both lead to, [`established`].
+//! [`client`] and [`server`], with the [`peer_finished`]; and what both lead to, [`established`].
 
 pub(crate) mod client;
 #[cfg(feature = "alloc")]
@@ -17,6 +17,7 @@ pub(crate) mod hello;
 pub(crate) mod inbox;
 pub(crate) mod key_schedule;
 pub(crate) mod message;
+pub(crate) mod peer_finished;
 pub(crate) mod protection;
 pub(crate) mod record;
 pub(crate) mod replay;

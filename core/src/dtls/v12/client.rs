@@ -30,11 +30,10 @@ use states::{
 };
 
 use super::ending::Ending;
-use super::message::{HandshakeType, fragments};
+use super::message::fragments;
 use super::record::{ContentType, PlaintextState, Record};
 use super::timer::Expiry;
 use crate::crypto::{EntropyError, Provider};
-use crate::dtls::alert::Alert;
 use crate::dtls::handshake::{self, Outcome};
 use crate::dtls::{
     AlertDescription, CloseReason, Config, ConnectionEvent, DropReason, PresharedKey, PskIdentity,
@@ -142,31 +141,12 @@ impl<P: Provider> Handshake<P> {
     ) -> Result<Outcome<P>, DropReason> {
         // The server can't have keys before we have: it needs our flight for them.
         let State::Finished(state) = &mut self.state else { return Err(DropReason::Unexpected) };
-        let (content_type, content) =
-            state.keys.read.open(provider, record).map_err(|(_, reason)| {
-                state.undecryptable |= reason == DropReason::Undecryptable;
-                reason
-            })?;
-        match content_type {
-            ContentType::Handshake => {
-                for fragment in fragments(content)? {
-                    if fragment.header.kind == HandshakeType::FINISHED {
-                        state.inbox.insert(&fragment)?;
-                    }
-                }
-            }
-            ContentType::Alert => {
-                let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
-                return Ok(match alert.closes() {
-                    Some(reason) => Outcome::Failed(Ending::silent(reason)),
-                    None => Outcome::Waiting,
-                });
-            }
-            ContentType::ApplicationData => return Err(DropReason::Early),
-            ContentType::ChangeCipherSpec => return Err(DropReason::Unexpected),
+        let closed = state.finished.handle_record(provider, &mut state.keys.read, record)?;
+        if let Some(reason) = closed {
+            return Ok(Outcome::Failed(Ending::silent(reason)));
         }
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Finished(state) if state.inbox.front().is_some() => {
+            State::Finished(state) if state.finished.is_complete() => {
                 Ok(state.advance(&self.config, &mut self.plaintext))
             }
             waiting => {
@@ -209,7 +189,8 @@ impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
     }
 
     fn handle_timeout(&mut self, provider: &mut P, now: Instant) -> Outcome<P> {
-        let undecryptable = matches!(&self.state, State::Finished(state) if state.undecryptable);
+        let undecryptable =
+            matches!(&self.state, State::Finished(state) if state.finished.undecryptable());
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
             let state = core::mem::replace(&mut self.state, State::Over);
             return Outcome::Failed(self.give_up(provider, reason, state));

@@ -40,7 +40,6 @@ use super::message::{HandshakeType, fragments};
 use super::record::{ContentType, PlaintextState, Record};
 use super::timer::Expiry;
 use crate::crypto::Provider;
-use crate::dtls::alert::Alert;
 use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, PresharedKey, PskIdentity};
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
@@ -287,31 +286,12 @@ impl<P: Provider> Handshake<P> {
             State::Psk(state) => return state.early.push(&record).map(|()| Outcome::Waiting),
             State::ClientHello(_) | State::Over => return Err(DropReason::Unexpected),
         };
-        let (content_type, content) =
-            state.keys.read.open(provider, record).map_err(|(_, reason)| {
-                state.undecryptable |= reason == DropReason::Undecryptable;
-                reason
-            })?;
-        match content_type {
-            ContentType::Handshake => {
-                for fragment in fragments(content)? {
-                    if fragment.header.kind == HandshakeType::FINISHED {
-                        state.inbox.insert(&fragment)?;
-                    }
-                }
-            }
-            ContentType::Alert => {
-                let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
-                return Ok(match alert.closes() {
-                    Some(reason) => Outcome::Failed(Ending::silent(reason)),
-                    None => Outcome::Waiting,
-                });
-            }
-            ContentType::ApplicationData => return Err(DropReason::Early),
-            ContentType::ChangeCipherSpec => return Err(DropReason::Unexpected),
+        let closed = state.finished.handle_record(provider, &mut state.keys.read, record)?;
+        if let Some(reason) = closed {
+            return Ok(Outcome::Failed(Ending::silent(reason)));
         }
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Finished(state) if state.inbox.front().is_some() => {
+            State::Finished(state) if state.finished.is_complete() => {
                 match state.advance(&self.config, now, self.plaintext) {
                     Ok((session, identity)) => Ok(Outcome::Established(session, identity)),
                     Err(alert) => Ok(self.fail(alert)),
@@ -332,7 +312,8 @@ impl<P: Provider> Handshake<P> {
         now: Instant,
         substitute: &PresharedKey,
     ) -> Outcome<P> {
-        let undecryptable = matches!(&self.state, State::Finished(state) if state.undecryptable);
+        let undecryptable =
+            matches!(&self.state, State::Finished(state) if state.finished.undecryptable());
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
             let alert = AlertDescription::DecryptError;
             return Outcome::Failed(match &self.state {

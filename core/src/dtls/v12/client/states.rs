@@ -12,11 +12,12 @@ use crate::dtls::v12::hello::{
     write_client_hello,
 };
 use crate::dtls::v12::inbox::Inbox;
-use crate::dtls::v12::key_schedule::{ExpectedFinished, Keys, Side, derive};
+use crate::dtls::v12::key_schedule::{Keys, Side, derive};
 use crate::dtls::v12::message::{
-    Fragment, HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, VERIFY_DATA_LENGTH,
-    read_server_hello_done, read_server_key_exchange, write_client_key_exchange,
+    Fragment, HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, read_server_hello_done,
+    read_server_key_exchange, write_client_key_exchange,
 };
+use crate::dtls::v12::peer_finished::PeerFinished;
 use crate::dtls::v12::record::PlaintextState;
 use crate::dtls::v12::timer::Retransmission;
 use crate::dtls::v12::transcript::Transcript;
@@ -244,11 +245,9 @@ impl<P: Provider> AwaitServerHelloDone<P> {
         flight.queue(now);
         Ok(State::Finished(AwaitFinished {
             keys,
-            expected: pair.expected,
-            inbox: Inbox::new(header.sequence.saturating_add(1)),
+            finished: PeerFinished::new(pair.expected, header.sequence.saturating_add(1)),
             flight,
             timer: Retransmission::start(config, now),
-            undecryptable: false,
         }))
     }
 }
@@ -256,12 +255,9 @@ impl<P: Provider> AwaitServerHelloDone<P> {
 /// Waits for the server's `Finished`.
 pub(super) struct AwaitFinished<P: Provider> {
     pub(super) keys: Keys<P>,
-    pub(super) expected: ExpectedFinished,
-    pub(super) inbox: Inbox<VERIFY_DATA_LENGTH, 1>,
+    pub(super) finished: PeerFinished,
     pub(super) flight: KeyExchangeFlight,
     pub(super) timer: Retransmission,
-    /// Whether a record came that could not be decrypted.
-    pub(super) undecryptable: bool,
 }
 
 impl<P: Provider> AwaitFinished<P> {
@@ -273,8 +269,7 @@ impl<P: Provider> AwaitFinished<P> {
     }
 
     pub(super) fn advance(self, config: &Config, plaintext: &mut PlaintextState) -> Outcome<P> {
-        let body = self.inbox.front().map(|(_, body)| body).unwrap_or_default();
-        match self.expected.verify(body) {
+        match self.finished.verify() {
             Some(verified) => {
                 Outcome::Established(Established::client(self.keys, verified, config))
             }

@@ -7,11 +7,11 @@ use crate::dtls::v12::established::Established;
 use crate::dtls::v12::flight::{FinishedFlight, Flight};
 use crate::dtls::v12::hello::{ClientHello, MAX_SERVER_HELLO, Random, Randoms, write_server_hello};
 use crate::dtls::v12::inbox::Inbox;
-use crate::dtls::v12::key_schedule::{ExpectedFinished, Keys, Side, derive};
+use crate::dtls::v12::key_schedule::{Keys, Side, derive};
 use crate::dtls::v12::message::{
-    HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, MessageHeader, VERIFY_DATA_LENGTH,
-    read_client_key_exchange,
+    HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, MessageHeader, read_client_key_exchange,
 };
+use crate::dtls::v12::peer_finished::PeerFinished;
 use crate::dtls::v12::record::{self, PlaintextState};
 use crate::dtls::v12::timer::Retransmission;
 use crate::dtls::v12::transcript::Transcript;
@@ -166,10 +166,8 @@ impl<P: Provider> AwaitPsk<P> {
         let state = AwaitFinished {
             identity: self.identity,
             keys,
-            expected: pair.expected,
-            inbox: Inbox::new(self.client_finished),
+            finished: PeerFinished::new(pair.expected, self.client_finished),
             flight: finished,
-            undecryptable: false,
         };
         (state, self.early)
     }
@@ -179,11 +177,8 @@ impl<P: Provider> AwaitPsk<P> {
 pub(super) struct AwaitFinished<P: Provider> {
     pub(super) identity: PskIdentity,
     pub(super) keys: Keys<P>,
-    pub(super) expected: ExpectedFinished,
-    pub(super) inbox: Inbox<VERIFY_DATA_LENGTH, 1>,
+    pub(super) finished: PeerFinished,
     pub(super) flight: FinishedFlight<0>,
-    /// Whether a record came that could not be decrypted.
-    pub(super) undecryptable: bool,
 }
 
 impl<P: Provider> AwaitFinished<P> {
@@ -193,8 +188,7 @@ impl<P: Provider> AwaitFinished<P> {
         now: Instant,
         plaintext: PlaintextState,
     ) -> Result<(Established<P>, PskIdentity), AlertDescription> {
-        let body = self.inbox.front().map(|(_, body)| body).unwrap_or_default();
-        let verified = self.expected.verify(body).ok_or(AlertDescription::DecryptError)?;
+        let verified = self.finished.verify().ok_or(AlertDescription::DecryptError)?;
         let session = Established::server(self.keys, verified, config, now, self.flight, plaintext);
         Ok((session, self.identity))
     }
