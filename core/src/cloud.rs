@@ -326,7 +326,7 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
         };
         match taken {
             Ok(()) => self.downlink.acknowledge(gateway, ticket),
-            Err(code) => self.downlink.answer(gateway, ticket, Body::Error { code, text: "" }),
+            Err(code) => self.downlink.answer(gateway, ticket, Body::error(code)),
         }
     }
 

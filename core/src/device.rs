@@ -60,7 +60,7 @@ use crate::dtls::{Datagram, RECORD_OVERHEAD, SendError};
 use crate::endpoint::{Address, Endpoint, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Role, Trust, TrustStore};
 use crate::party::Party;
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason, UnixTime};
 use crate::transmission::{
     AnswerError, Body, CommandState, ErrorCode, Message, MessageId, Reading, Refused, Requests,
     Responses, Severity, Ticket, Value,
@@ -174,7 +174,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     }
 
     /// Sets the wall time. A device without a clock never calls it.
-    pub fn set_time(&mut self, now: Instant, time: crate::time::UnixTime) -> bool {
+    pub fn set_time(&mut self, now: Instant, time: UnixTime) -> bool {
         self.party.clock.set(now, time)
     }
 

@@ -29,15 +29,17 @@ pub enum DeviceEvent<'a> {
     },
     /// An attempt to get a session failed. The next one follows by itself.
     Failed(Failure),
-    /// The gateway asks for readings; to be answered by [`Device::respond`](super::Device::respond).
+    /// The gateway asks for readings; to be answered by
+    /// [`Device::respond`](super::Device::respond).
     DataRequest {
         /// What to answer to.
         request: Ticket,
         /// What is asked for; nothing asks for everything that there is.
         labels: Labels<'a>,
     },
-    /// The gateway commands; to be answered by [`Device::report`](super::Device::report). It arrives
-    /// once, however often it was sent.
+    /// The gateway commands; to be answered by
+    /// [`Device::report`](super::Device::report). It arrives once, however often
+    /// it was sent.
     Command {
         /// What to answer to.
         request: Ticket,
@@ -53,7 +55,8 @@ pub enum DeviceEvent<'a> {
     /// The gateway handed out a network key, which is preferred from now on. A
     /// device with a store saves [`Party::network`](crate::party::Party::network).
     NetworkKeyReceived(NetworkKeyId),
-    /// Somebody was revoked. A device with a store saves [`Party::trust`](crate::party::Party::trust).
+    /// Somebody was revoked. A device with a store saves
+    /// [`Party::trust`](crate::party::Party::trust).
     Revoked(PartyId),
     /// Nothing is waiting for the device at the gateway: a sleepy device may
     /// sleep until its deadline or its next alert.

@@ -54,7 +54,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         match Message::decode(payload) {
             Err(Rejected::Dropped(_)) => self.uplink.count_dropped_message(),
             Err(Rejected::Answerable { id, code }) => {
-                self.push_message(id, Body::Error { code, text: "" });
+                self.push_message(id, Body::error(code));
             }
             Ok(message) if message.body.kind().is_request() => {
                 self.receive_request(now, &message, payload);
@@ -66,14 +66,14 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     fn receive_request(&mut self, now: Instant, message: &Message<'_>, payload: &[u8]) {
         let kind = message.body.kind();
         let Some(right) = right_to_ask(kind) else {
-            return self.push_message(message.id, error(ErrorCode::UnknownKind));
+            return self.push_message(message.id, Body::error(ErrorCode::UnknownKind));
         };
         let rights = self.uplink.peer().map_or(Rights::NONE, |standing| standing.rights());
         if !rights.contains(right) {
-            return self.push_message(message.id, error(ErrorCode::NotPermitted));
+            return self.push_message(message.id, Body::error(ErrorCode::NotPermitted));
         }
         if matches!(kind, Kind::DataRequest | Kind::Command) && self.inbox.is_full() {
-            return self.push_message(message.id, error(ErrorCode::Busy));
+            return self.push_message(message.id, Body::error(ErrorCode::Busy));
         }
         match self.responses.receive(now, message.id, kind) {
             Verdict::New(ticket) => self.begin(now, ticket, message, payload),
@@ -85,7 +85,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
             Verdict::InProgress | Verdict::Acknowledged => {
                 self.push_message(message.id, Body::Acknowledgement { nothing_waiting: true });
             }
-            Verdict::Refused(code) => self.push_message(message.id, error(code)),
+            Verdict::Refused(code) => self.push_message(message.id, Body::error(code)),
         }
     }
 
@@ -110,7 +110,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
         };
         let body = match done {
             Ok(()) => Body::Acknowledgement { nothing_waiting: true },
-            Err(code) => error(code),
+            Err(code) => Body::error(code),
         };
         let _ = self.answer(ticket, body);
     }
@@ -162,10 +162,6 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
             _ => {}
         }
     }
-}
-
-const fn error(code: ErrorCode) -> Body<'static> {
-    Body::Error { code, text: "" }
 }
 
 /// The right that a gateway must have been granted to send a request of this

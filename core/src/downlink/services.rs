@@ -286,7 +286,7 @@ impl<P: Provider, A: Address> Downlink<P, A> {
     }
 
     fn reject(&mut self, peer: PartyId, id: MessageId, code: ErrorCode) {
-        self.push_message(peer, id, Body::Error { code, text: "" });
+        self.push_message(peer, id, Body::error(code));
     }
 
     fn push_message(&mut self, peer: PartyId, id: MessageId, body: Body<'_>) {

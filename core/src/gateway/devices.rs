@@ -109,7 +109,9 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
                     uplink.count_dropped_message();
                 }
             }
-            Err(Rejected::Answerable { id, code }) => self.upstream.push_message(id, error(code)),
+            Err(Rejected::Answerable { id, code }) => {
+                self.upstream.push_message(id, Body::error(code))
+            }
             Ok(message) if message.body.kind().is_request() => {
                 self.receive_request(now, &message);
             }
@@ -131,7 +133,9 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             Kind::Revocation => Rights::REVOKE,
             Kind::NetworkKey => Rights::KEYS,
             Kind::Renegotiation => Rights::NONE,
-            _ => return self.upstream.push_message(message.id, error(ErrorCode::UnknownKind)),
+            _ => {
+                return self.upstream.push_message(message.id, Body::error(ErrorCode::UnknownKind));
+            }
         };
         let rights = self
             .uplink
@@ -139,7 +143,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             .and_then(|uplink| uplink.peer())
             .map_or(Rights::NONE, |standing| standing.rights());
         if !rights.contains(right) {
-            return self.upstream.push_message(message.id, error(ErrorCode::NotPermitted));
+            return self.upstream.push_message(message.id, Body::error(ErrorCode::NotPermitted));
         }
         let Some(ticket) = self.upstream.handle_request(now, message.id, kind) else { return };
         let done = match &message.body {
@@ -157,7 +161,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         };
         let body = match done {
             Ok(()) => Body::Acknowledgement { nothing_waiting: true },
-            Err(code) => error(code),
+            Err(code) => Body::error(code),
         };
         self.upstream.answer(ticket, message.subject, body);
     }
@@ -165,7 +169,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     /// Hands a request of the cloud's on to the device that is its subject.
     fn forward(&mut self, now: Instant, ticket: Ticket, message: &Message<'_>) {
         let Some(device) = message.subject else {
-            return self.upstream.answer(ticket, None, error(ErrorCode::UnknownSubject));
+            return self.upstream.answer(ticket, None, Body::error(ErrorCode::UnknownSubject));
         };
         let patience = match message.body {
             Body::Command { lifetime: Some(seconds), .. } => Duration::from_secs(seconds.into()),
@@ -186,7 +190,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
                     RequestError::Refused(Refused::Full) => ErrorCode::Busy,
                     RequestError::Refused(_) => ErrorCode::TooLarge,
                 };
-                self.upstream.answer(ticket, Some(device), error(code));
+                self.upstream.answer(ticket, Some(device), Body::error(code));
             }
         }
     }
@@ -284,7 +288,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             // Only gateways send these.
             _ => ErrorCode::NotPermitted,
         };
-        self.downlink.answer(device, ticket, error(refusal));
+        self.downlink.answer(device, ticket, Body::error(refusal));
     }
 
     /// Takes a device's answer to a request of the gateway's or of the cloud's.
@@ -293,7 +297,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
         let rights = self.downlink.peer(device).map_or(Rights::NONE, |(_, it)| it.rights());
         match &body {
             Body::DataResponse { .. } if !rights.contains(Rights::DATA) => {
-                let body = error(ErrorCode::NotPermitted);
+                let body = Body::error(ErrorCode::NotPermitted);
                 return self.upstream.answer_forwarded(device, request, body);
             }
             Body::DataResponse { readings } => {
@@ -326,7 +330,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             (Body::CommandStatus { state, result: None }, event)
         } else {
             let code = ErrorCode::Unreachable;
-            (error(code), GatewayEvent::RequestFailed { device, request, code })
+            (Body::error(code), GatewayEvent::RequestFailed { device, request, code })
         };
         self.upstream.answer_forwarded(device, request, body);
         self.report(event);
@@ -348,8 +352,4 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
     fn name_of(&self, device: PartyId) -> Option<Name> {
         self.downlink.peer(device).map(|(name, _)| name.clone())
     }
-}
-
-const fn error(code: ErrorCode) -> Body<'static> {
-    Body::Error { code, text: "" }
 }

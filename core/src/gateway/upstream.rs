@@ -220,7 +220,7 @@ impl Upstream {
             Verdict::InProgress | Verdict::Acknowledged => {
                 self.push_message(id, Body::Acknowledgement { nothing_waiting: true });
             }
-            Verdict::Refused(code) => self.push_message(id, Body::Error { code, text: "" }),
+            Verdict::Refused(code) => self.push_message(id, Body::error(code)),
         }
         None
     }

@@ -136,6 +136,14 @@ pub enum Body<'a> {
     Renegotiation,
 }
 
+impl Body<'static> {
+    /// An error without a remark.
+    #[must_use]
+    pub const fn error(code: ErrorCode) -> Self {
+        Self::Error { code, text: "" }
+    }
+}
+
 impl Body<'_> {
     /// Its kind.
     #[must_use]
