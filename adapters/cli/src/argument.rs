@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::error::Error;
 use crate::files::{self, Access, FileError};
-use crate::provider::OsProvider;
 use crate::text::{self, Kind, PREFIX, TextForm};
+use iot_crypto_mio::OsProvider;
 
 /// Where an argument has its text from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,8 +7,7 @@ use crate::commands::{Context, check, demo, endorse, identity, network, revoke, 
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Color, Format};
-use crate::provider::os_provider;
-use crate::time;
+use iot_crypto_mio::os_provider;
 
 /// Secure communication for the Internet of Things.
 ///
@@ -107,7 +106,7 @@ impl Cli {
     pub fn run(self) -> Result<Exit, Error> {
         let mut context = Context {
             provider: os_provider(),
-            now: time::now(),
+            now: iot_crypto_mio::wall_time(),
             format: if self.global.json { Format::Json } else { Format::Text },
         };
         match self.command {

@@ -18,8 +18,8 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::output::Format;
-use crate::provider::OsProvider;
 use crate::time::{Date, parse_duration};
+use iot_crypto_mio::OsProvider;
 
 /// What a command needs of its surroundings.
 #[derive(Clone, Debug)]

@@ -27,7 +27,6 @@ pub mod exit;
 pub mod files;
 pub mod logging;
 pub mod output;
-pub mod provider;
 pub mod roles;
 pub mod sensors;
 pub mod text;

@@ -2,21 +2,13 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use iot_crypto::time::UnixTime;
 use serde::{Serialize, Serializer};
 
 /// The last second that has a date in four digits: 9999-12-31T23:59:59Z.
 const LAST_DATE: u64 = 253_402_300_799;
-
-/// The time by the clock of this computer; the epoch itself if the clock is
-/// behind it.
-#[must_use]
-pub fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_secs(since.as_secs())
-}
 
 /// A time that is written and read as RFC 3339 has it, in UTC:
 /// `2027-03-01T12:00:00Z`. A date alone means its first second.

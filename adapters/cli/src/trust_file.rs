@@ -28,7 +28,7 @@ pub use edit::TrustFile;
 
 use crate::document::Document;
 use crate::error::Error;
-use crate::provider::OsProvider;
+use iot_crypto_mio::OsProvider;
 
 /// The greatest number of trusted parties.
 pub const MAX_PARTIES: usize = 64;

@@ -13,10 +13,10 @@ use crate::argument::Source;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files::{self, Access, Existing};
-use crate::provider::OsProvider;
 use crate::text;
 use crate::time::Date;
 use crate::trust_file::TrustFile;
+use iot_crypto_mio::OsProvider;
 
 /// The arguments of `revoke`.
 #[derive(Debug, Args)]

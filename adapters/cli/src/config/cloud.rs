@@ -10,7 +10,7 @@ use super::party::{Party, PartyFields};
 use super::service::{Cookies, RawRotation, Service, ServiceFields};
 use crate::document::{Document, Review};
 use crate::error::Error;
-use crate::provider::OsProvider;
+use iot_crypto_mio::OsProvider;
 
 /// The configuration of a cloud.
 #[derive(Clone, Debug)]

@@ -17,8 +17,8 @@ use super::field;
 use super::party::{Party, PartyFields};
 use crate::document::{Document, Review};
 use crate::error::Error;
-use crate::provider::OsProvider;
 use alert::RawAlert;
+use iot_crypto_mio::OsProvider;
 use part::{Parts, RawActuator, RawSensor};
 
 /// The configuration of a device.

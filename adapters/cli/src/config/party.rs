@@ -10,9 +10,9 @@ use crate::argument::Source;
 use crate::document::Review;
 use crate::error::Error;
 use crate::files::FileError;
-use crate::provider::OsProvider;
 use crate::text::{Kind, TextForm};
 use crate::trust_file;
+use iot_crypto_mio::OsProvider;
 
 /// Who a party is, and whom it trusts.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::network::Network;
 use super::{Actor, Failure};
 use crate::events::{Event, Exchange, Line};
-use crate::provider::os_provider;
 use crate::text::{self, TextForm};
+use iot_crypto_mio::os_provider;
 
 /// The paper's certificate, in bytes.
 const PAPER_CERTIFICATE: u64 = 232;

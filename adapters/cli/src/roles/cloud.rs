@@ -6,7 +6,6 @@ use iot_crypto::cloud::{CloudEvent, DeviceEntry, DeviceState};
 use iot_crypto::connection::NegotiationRefusal;
 use iot_crypto::endpoint::LocalPort;
 use iot_crypto::identity::{PartyId, Revocation, Role};
-use iot_crypto::party::Party;
 use iot_crypto::time::{Instant, WallClock};
 use iot_crypto::transmission::{Label, OwnedLabel, PresenceState};
 use iot_crypto_mio::Config;
@@ -14,7 +13,7 @@ use iot_crypto_mio::Config;
 use super::console::{self, Command, Flow};
 use super::files::PartyFiles;
 use super::inputs::Stdin;
-use super::member::HostCloud;
+use super::member::{self, HostCloud};
 use super::service::{self, Names};
 use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports};
 use crate::argument::Source;
@@ -23,8 +22,8 @@ use crate::config::CloudConfig;
 use crate::error::Error;
 use crate::events::{DeviceRow, Event, Printer, ReadingRow, Who};
 use crate::exit::Exit;
-use crate::provider::OsProvider;
 use crate::time::Date;
+use iot_crypto_mio::OsProvider;
 
 struct CloudProgram {
     cloud: Box<HostCloud>,
@@ -49,16 +48,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     let network = service::on_addresses(network, &config.service);
     let max_datagram = network.datagram_size();
     let driver = open(network)?;
-    let own = &config.party;
-    let own = Party::new(
-        provider.clone(),
-        own.identity.clone(),
-        own.endorsements.clone(),
-        trust,
-        own.network.clone(),
-        WallClock::unknown(),
-    )
-    .map_err(|error| Error::Unexpected(error.to_string()))?;
+    let keys = config.party.network.clone();
+    let own = member::party(provider.clone(), &config.party, trust, keys, WallClock::unknown())?;
     let transmission = service::bound_port(&driver, LocalPort::Transmission);
     let settings =
         service::settings(&config.service, config.max_gateways, transmission, max_datagram);

@@ -11,7 +11,6 @@ use std::path::Path;
 use iot_crypto::connection::{ForwardSecrecy, NetworkKeyId};
 use iot_crypto::device::DeviceEvent;
 use iot_crypto::identity::{PartyId, Role};
-use iot_crypto::party::Party;
 use iot_crypto::time::{Instant, WallClock};
 use iot_crypto::transmission::{
     ErrorCode, MAX_ITEMS, OwnedLabel, OwnedReading, OwnedValue, Reading, Ticket,
@@ -21,7 +20,7 @@ use iot_crypto_mio::Config;
 
 use super::files::PartyFiles;
 use super::inputs::Stdin;
-use super::member::{HostDevice, Member as _};
+use super::member::{self, HostDevice, Member as _};
 use super::meter::Meter;
 use super::service::Names;
 use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports, service};
@@ -87,16 +86,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
         Clock::System => WallClock::unknown(),
         Clock::Gateway => WallClock::with_floor(kept.time),
     };
-    let own = &config.party;
-    let own = Party::new(
-        provider,
-        own.identity.clone(),
-        own.endorsements.clone(),
-        trust,
-        kept.with(own.network.clone()),
-        clock,
-    )
-    .map_err(|error| Error::Unexpected(error.to_string()))?;
+    let keys = kept.with(config.party.network.clone());
+    let own = member::party(provider, &config.party, trust, keys, clock)?;
     let device = HostDevice::new(own, settings(&config), now);
 
     let looks_for = config.gateway.map_or_else(

@@ -11,9 +11,9 @@ use crate::config::Party;
 use crate::document::Document;
 use crate::error::Error;
 use crate::files::{self, Access, Existing};
-use crate::provider::OsProvider;
 use crate::text;
 use crate::trust_file::{Contents, Store, TrustFile};
+use iot_crypto_mio::OsProvider;
 
 /// What a role has of its files, and what it last read in them.
 pub(super) struct PartyFiles {

@@ -5,7 +5,6 @@ use std::path::Path;
 use iot_crypto::endpoint::LocalPort;
 use iot_crypto::gateway::{GatewayEvent, Polling, Settings};
 use iot_crypto::identity::{PartyId, Role};
-use iot_crypto::party::Party;
 use iot_crypto::time::{Instant, WallClock};
 use iot_crypto::transmission::{Label, OwnedLabel};
 use iot_crypto::uplink::{self, Search};
@@ -14,7 +13,7 @@ use iot_crypto_mio::{Announce, Config, Driver, Interfaces};
 use super::console::{self, Command, Flow};
 use super::files::PartyFiles;
 use super::inputs::Stdin;
-use super::member::{HostGateway, Member as _};
+use super::member::{self, HostGateway, Member as _};
 use super::meter::Meter;
 use super::service::{self, Names};
 use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports};
@@ -47,16 +46,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     let mut driver = open(network)?;
     let meter = Meter::attach(&mut driver);
     let now = driver.now();
-    let own = &config.party;
-    let own = Party::new(
-        provider,
-        own.identity.clone(),
-        own.endorsements.clone(),
-        trust,
-        own.network.clone(),
-        WallClock::unknown(),
-    )
-    .map_err(|error| Error::Unexpected(error.to_string()))?;
+    let keys = config.party.network.clone();
+    let own = member::party(provider, &config.party, trust, keys, WallClock::unknown())?;
     let settings = settings(&config, &driver, max_datagram);
     let gateway = HostGateway::new(own, settings, now)
         .map_err(|error| Error::Unexpected(error.to_string()))?;

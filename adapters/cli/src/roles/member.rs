@@ -4,15 +4,17 @@
 use std::net::SocketAddr;
 
 use iot_crypto::cloud::Cloud;
-use iot_crypto::connection::{NetworkKey, NetworkKeyId};
+use iot_crypto::connection::{NetworkKey, NetworkKeyId, NetworkKeys};
 use iot_crypto::device::Device;
 use iot_crypto::gateway::Gateway;
 use iot_crypto::identity::{PartyId, Revocation, Trust as _};
 use iot_crypto::party::Party;
-use iot_crypto::time::{Instant, UnixTime};
+use iot_crypto::time::{Instant, UnixTime, WallClock};
 
-use crate::provider::OsProvider;
+use crate::config;
+use crate::error::Error;
 use crate::trust_file::Store;
+use iot_crypto_mio::OsProvider;
 
 /// The device of this program.
 pub(super) type HostDevice = Device<OsProvider, SocketAddr, Box<Store>>;
@@ -20,6 +22,19 @@ pub(super) type HostDevice = Device<OsProvider, SocketAddr, Box<Store>>;
 pub(super) type HostGateway = Gateway<OsProvider, SocketAddr, Box<Store>>;
 /// The cloud of this program.
 pub(super) type HostCloud = Cloud<OsProvider, SocketAddr, Box<Store>>;
+
+/// The party that a configuration describes, which has just started.
+pub(super) fn party(
+    provider: OsProvider,
+    own: &config::Party,
+    trust: Box<Store>,
+    network: NetworkKeys,
+    clock: WallClock,
+) -> Result<Party<OsProvider, Box<Store>>, Error> {
+    let (identity, endorsements) = (own.identity.clone(), own.endorsements.clone());
+    Party::new(provider, identity, endorsements, trust, network, clock)
+        .map_err(|error| Error::Unexpected(error.to_string()))
+}
 
 /// A member of a network.
 pub(super) trait Member {

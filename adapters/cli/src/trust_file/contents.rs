@@ -9,8 +9,8 @@ use toml::Spanned;
 use super::{MAX_ENDORSEMENTS, MAX_PARTIES, MAX_REVOCATIONS, Store};
 use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
-use crate::provider::OsProvider;
 use crate::text::{self, TextForm};
+use iot_crypto_mio::OsProvider;
 
 /// A party in a trust file.
 #[derive(Clone, Debug)]

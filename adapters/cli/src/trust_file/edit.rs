@@ -9,8 +9,8 @@ use super::Contents;
 use crate::document::Document;
 use crate::error::Error;
 use crate::files::{self, Access, Existing, FileError};
-use crate::provider::OsProvider;
 use crate::text;
+use iot_crypto_mio::OsProvider;
 
 /// A trust file that is to be changed. Nobody else changes it meanwhile.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use super::super::files::prefer;
 use crate::document::{Document, Review};
 use crate::error::Error;
 use crate::files::{self, Access, Existing, FileError};
-use crate::provider::OsProvider;
 use crate::text;
 use crate::time::Date;
+use iot_crypto_mio::OsProvider;
 
 /// The file.
 pub(super) struct StateFile {
@@ -103,7 +103,7 @@ fn parse(provider: &OsProvider, document: &Document) -> Result<Kept, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::os_provider;
+    use iot_crypto_mio::os_provider;
 
     #[test]
     fn what_was_kept_is_there_at_the_next_start() {
