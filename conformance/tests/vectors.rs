@@ -146,8 +146,22 @@ fn wrong_usage_is_explained() {
     for arguments in [&[][..], &["check"], &["generate", "more"], &["other"], &["--vectors"]] {
         let (code, output) = run(arguments);
         assert_eq!(code, Some(2), "{arguments:?}");
-        assert!(output.contains("Usage: vectors"), "{output}");
+        assert!(output.contains("Usage: vectors") || output.contains("try '--help'"), "{output}");
     }
+    let (code, output) = run(&["--help"]);
+    assert_eq!(code, Some(0));
+    assert!(output.contains("Exit codes: 0 all is well"), "{output}");
+}
+
+#[test]
+fn a_script_is_told_in_json_what_is_wrong() {
+    let directory = changed(|file| file["vectors"][1]["answer"] = "other".into());
+    let (code, output) = check(&directory, &["--json", SUBJECT]);
+    assert_eq!(code, Some(1), "{output}");
+    let report: Value = serde_json::from_str(&output).unwrap();
+    assert_eq!(report["right"], 1);
+    assert_eq!(report["wrong"][0]["expected"], "other");
+    assert_eq!(report["unsupported"].as_array().unwrap().len(), 0);
 }
 
 /// The subject answers every line, whatever it is.
