@@ -149,7 +149,7 @@ impl Cast {
     /// If it can't be made.
     pub fn add_cloud_endorsed(&self, world: &mut World, endorsements: Endorsements) {
         let party = Party::new(
-            provider_at(world.now, 50),
+            provider_at(world, 50),
             self.cloud.clone(),
             endorsements,
             trusting(&[&self.company]),
@@ -189,7 +189,7 @@ impl Cast {
     /// If it can't be made.
     pub fn add_gateway_without_time(&self, world: &mut World, settings: gateway::Settings<Place>) {
         let party = Party::new(
-            provider(51),
+            provider_at(world, 51),
             self.gateway.clone(),
             endorsed(&self.company, &self.gateway, Role::Gateway, EPOCH + YEAR),
             trusting(&[&self.company]),
@@ -222,7 +222,7 @@ impl Cast {
             cloud.dtls.max_datagram = world.max_datagram;
         }
         let party = Party::new(
-            provider_at(world.now, seed),
+            provider_at(world, seed),
             identity.clone(),
             endorsements,
             trust,
@@ -268,7 +268,7 @@ impl Cast {
     ) {
         settings.dtls.max_datagram = world.max_datagram;
         let party = Party::new(
-            provider_at(world.now, 60 + u64::from(host)),
+            provider_at(world, 60 + u64::from(host)),
             identity.clone(),
             endorsements,
             trusting(&[&self.company]),

@@ -19,6 +19,7 @@
 
 pub mod adversary;
 pub mod cast;
+pub mod command;
 pub mod link;
 pub mod nat;
 pub mod node;

@@ -14,13 +14,25 @@ pub struct Path {
     hops: Vec<Hop>,
     /// Besides what the networks lose: of 10,000 datagrams, how many are lost.
     pub loss: u64,
+    /// Of 10,000 datagrams, how many come twice.
+    pub duplication: u64,
+    /// Of 10,000 datagrams, how many have a bit turned.
+    pub corruption: u64,
 }
 
 impl Path {
-    /// A way over these networks; `dice` draws when the connections began.
+    /// A way over these networks, from the host with the lesser number to the other;
+    /// `dice` draws when the connections began.
     #[must_use]
     pub fn new(profiles: &[Profile], dice: &mut Dice) -> Self {
-        Self { hops: profiles.iter().map(|profile| Hop::new(*profile, dice)).collect(), loss: 0 }
+        let hops = profiles.iter().map(|profile| Hop::new(*profile, dice)).collect();
+        Self { hops, loss: 0, duplication: 0, corruption: 0 }
+    }
+
+    /// The number of networks.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.hops.len()
     }
 
     /// The greatest UDP payload that passes, in bytes.
@@ -29,26 +41,38 @@ impl Path {
         self.hops.iter().map(|hop| hop.profile.max_datagram()).min().unwrap_or(usize::MAX)
     }
 
-    /// When a datagram of `length` bytes that is sent at `now` arrives, if it does;
-    /// `backward` tells the direction.
+    /// The copies of `bytes` that set out.
+    pub(crate) fn admit(&self, dice: &mut Dice, bytes: &[u8]) -> Vec<Vec<u8>> {
+        const OF: u64 = 10_000;
+        if dice.happens(self.loss, OF) {
+            return Vec::new();
+        }
+        let copies = 1 + usize::from(dice.happens(self.duplication, OF));
+        let mut copies = vec![bytes.to_vec(); copies];
+        for copy in &mut copies {
+            let at = dice.below(copy.len() as u64) as usize;
+            if dice.happens(self.corruption, OF)
+                && let Some(byte) = copy.get_mut(at)
+            {
+                *byte ^= 1 << dice.below(8);
+            }
+        }
+        copies
+    }
+
+    /// When a datagram of `length` bytes that has passed `hops` networks, and is sent
+    /// over the next one at `now`, arrives behind it, if it does; `backward` tells
+    /// the direction.
     pub(crate) fn carry(
         &mut self,
         dice: &mut Dice,
         now: Instant,
         length: usize,
         backward: bool,
+        hops: usize,
     ) -> Option<Instant> {
-        if dice.happens(self.loss, 10_000) {
-            return None;
-        }
-        let mut at = micros(now);
-        let mut hops: Vec<&mut Hop> = self.hops.iter_mut().collect();
-        if backward {
-            hops.reverse();
-        }
-        for hop in hops {
-            at = hop.carry(dice, at, length, backward)?;
-        }
+        let index = if backward { self.hops.len().checked_sub(hops + 1)? } else { hops };
+        let at = self.hops.get_mut(index)?.carry(dice, micros(now), length, backward)?;
         // A world has milliseconds: what arrives within one is there at its end.
         Some(Instant::from_millis(at.div_ceil(1000).max(now.as_millis())))
     }
@@ -180,7 +204,11 @@ mod tests {
         let mut path = Path::new(profiles, &mut dice);
         let mut send = |number| {
             let at = Instant::from_millis(number * gap);
-            path.carry(&mut dice, at, length, false).map(|arrival| arrival.as_millis())
+            let mut at = Some(at);
+            for hop in 0..path.length() {
+                at = at.and_then(|at| path.carry(&mut dice, at, length, false, hop));
+            }
+            at.map(|arrival| arrival.as_millis())
         };
         (0..count).map(&mut send).collect()
     }
@@ -224,6 +252,23 @@ mod tests {
         // 1 % of the frames: 40 of 4,000, and about 11 times as many in 11 frames.
         assert!((20..80).contains(&one), "{one}");
         assert!((300..560).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn a_path_loses_repeats_and_damages_as_many_as_it_should() {
+        let mut dice = Dice::new(1, 8);
+        let mut path = Path::new(&[ETHERNET], &mut dice);
+        (path.loss, path.duplication, path.corruption) = (2000, 1000, 500);
+        let (mut lost, mut repeated, mut damaged) = (0, 0, 0);
+        for _ in 0..10_000 {
+            let copies = path.admit(&mut dice, &[0; 20]);
+            lost += usize::from(copies.is_empty());
+            repeated += usize::from(copies.len() == 2);
+            damaged += copies.iter().filter(|copy| **copy != [0; 20]).count();
+        }
+        assert!((1850..2150).contains(&lost), "{lost}");
+        assert!((700..900).contains(&repeated), "{repeated}");
+        assert!((370..500).contains(&damaged), "{damaged}");
     }
 
     #[test]

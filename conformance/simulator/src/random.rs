@@ -2,8 +2,9 @@
 
 use chacha20::ChaCha20Rng;
 use iot_crypto::crypto::RustCrypto;
-use iot_crypto::time::Instant;
 use rand_core::{Rng as _, SeedableRng as _};
+
+use crate::world::World;
 
 /// The provider of every simulated party: real cryptography, seeded.
 pub type Provider = RustCrypto<ChaCha20Rng>;
@@ -14,9 +15,13 @@ pub fn provider(seed: u64) -> Provider {
     RustCrypto::new(generator(0, seed))
 }
 
-/// The provider of a party that starts at `now`, so that it is another each time.
-pub(crate) fn provider_at(now: Instant, seed: u64) -> Provider {
-    provider(now.as_millis() << 16 | seed)
+/// The provider of a party that starts now, so that it is another each time and in
+/// each world.
+pub(crate) fn provider_at(world: &World, party: u64) -> Provider {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&(world.now.as_millis() << 16 | party).to_be_bytes());
+    bytes[8..16].copy_from_slice(&world.seed.to_be_bytes());
+    RustCrypto::new(ChaCha20Rng::from_seed(bytes))
 }
 
 /// A generator of its own for each `purpose`.

@@ -34,6 +34,8 @@ pub type Sent = (Instant, Place, Place, Vec<u8>);
 
 /// A network in virtual time.
 pub struct World {
+    /// What everything comes from.
+    pub seed: u64,
     /// The present instant.
     pub now: Instant,
     /// How datagrams fare between hosts that have no path of their own.
@@ -59,10 +61,22 @@ pub struct World {
     /// Who hears everything and sends what it likes.
     pub adversaries: Vec<Box<dyn Adversary>>,
     dice: Dice,
-    in_flight: BTreeMap<(Instant, u64), (Place, Place, Vec<u8>)>,
+    in_flight: BTreeMap<(Instant, u64), InFlight>,
     count: u64,
     agenda: Agenda,
     digest: Sha256,
+}
+
+/// A datagram on its way.
+#[derive(Debug)]
+struct InFlight {
+    /// As whose it is seen at its end.
+    seen_from: Place,
+    from: Place,
+    to: Place,
+    bytes: Vec<u8>,
+    /// How many networks of its path lie behind it.
+    hops: usize,
 }
 
 /// When each party is to be called.
@@ -98,6 +112,7 @@ impl World {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            seed,
             now: Instant::ZERO,
             link: Link::GOOD,
             nodes: BTreeMap::new(),
@@ -210,22 +225,35 @@ impl World {
                 real_to = inner;
             }
         }
-        let ends = (from.host.min(real_to.host), from.host.max(real_to.host));
-        let arrivals = match self.paths.get_mut(&ends) {
+        let datagram = InFlight { seen_from, from, to: real_to, bytes: Vec::new(), hops: 0 };
+        match self.paths.get_mut(&ends(from, real_to)) {
             Some(path) => {
-                let backward = from.host > real_to.host;
-                let arrival = path.carry(&mut self.dice, self.now, bytes.len(), backward);
-                arrival.map(|at| (at, bytes.to_vec())).into_iter().collect()
+                for bytes in path.admit(&mut self.dice, bytes) {
+                    self.carry(InFlight { bytes, ..datagram.shallow() });
+                }
             }
             None => {
-                let copies = self.link.carry(&mut self.dice, bytes);
-                let now = self.now;
-                copies.into_iter().map(|(delay, bytes)| (now + delay, bytes)).collect::<Vec<_>>()
+                for (delay, bytes) in self.link.carry(&mut self.dice, bytes) {
+                    self.schedule(self.now + delay, InFlight { bytes, ..datagram.shallow() });
+                }
             }
-        };
-        for (arrival, bytes) in arrivals {
-            self.count += 1;
-            self.in_flight.insert((arrival, self.count), (seen_from, real_to, bytes));
+        }
+    }
+
+    fn schedule(&mut self, at: Instant, datagram: InFlight) {
+        self.count += 1;
+        self.in_flight.insert((at, self.count), datagram);
+    }
+
+    /// Sends a datagram over the next network of its path.
+    fn carry(&mut self, mut datagram: InFlight) {
+        let InFlight { from, to, hops, .. } = datagram;
+        let Some(path) = self.paths.get_mut(&ends(from, to)) else { return };
+        let backward = from.host > to.host;
+        let length = datagram.bytes.len();
+        if let Some(at) = path.carry(&mut self.dice, self.now, length, backward, hops) {
+            datagram.hops += 1;
+            self.schedule(at, datagram);
         }
     }
 
@@ -275,17 +303,22 @@ impl World {
         }
     }
 
-    /// Calls a party: what is due, what it sends, what it tells.
+    /// Calls a party for as long as its deadline has come: what is due, what it
+    /// sends, what it tells.
     fn call(&mut self, host: u16) {
-        let Some(node) = self.nodes.get_mut(&host) else { return self.agenda.set(host, None) };
-        let due = node.endpoint().poll_timeout();
-        if due.is_some_and(|deadline| deadline.at <= self.now) {
+        for _ in 0..AT_ONCE {
+            let Some(node) = self.nodes.get_mut(&host) else {
+                return self.agenda.set(host, None);
+            };
+            let deadline = node.endpoint().poll_timeout().map(|deadline| deadline.at);
+            if deadline.is_none_or(|deadline| deadline > self.now) {
+                return self.agenda.set(host, deadline);
+            }
             node.endpoint().handle_timeout(self.now);
+            self.transmit(host);
+            self.take_events(host);
         }
-        self.transmit(host);
-        self.take_events(host);
-        let deadline = self.nodes.get_mut(&host).and_then(|node| node.endpoint().poll_timeout());
-        self.agenda.set(host, deadline.map(|deadline| deadline.at));
+        panic!("host {host} never comes to rest at {:?}", self.now);
     }
 
     /// When anything happens next.
@@ -315,15 +348,21 @@ impl World {
         while let Some(entry) = self.in_flight.first_entry()
             && entry.key().0 <= self.now
         {
-            let (from, to, mut bytes) = entry.remove();
+            let datagram = entry.remove();
+            let InFlight { seen_from, from, to, .. } = datagram;
             if self.cut_off.contains(&to.host) || self.cut_off.contains(&from.host) {
+                continue;
+            }
+            let path = self.paths.get(&ends(from, to));
+            if path.is_some_and(|path| datagram.hops < path.length()) {
+                self.carry(datagram);
                 continue;
             }
             if let Some(node) = self.nodes.get_mut(&to.host)
                 && let Some(port) = port(to.port)
             {
-                node.endpoint().handle_datagram(self.now, port, from, &mut bytes);
-                self.take_events(to.host);
+                let mut bytes = datagram.bytes;
+                node.endpoint().handle_datagram(self.now, port, seen_from, &mut bytes);
                 self.agenda.touched.insert(to.host);
             }
         }
@@ -370,6 +409,18 @@ impl World {
             world.events[seen..].iter().any(|(_, at, event)| *at == host && like(event))
         })
     }
+}
+
+impl InFlight {
+    /// The same without its bytes.
+    const fn shallow(&self) -> Self {
+        Self { bytes: Vec::new(), ..*self }
+    }
+}
+
+/// The two ends of a way, the lesser number first.
+fn ends(one: Place, other: Place) -> (u16, u16) {
+    (one.host.min(other.host), one.host.max(other.host))
 }
 
 impl core::fmt::Debug for World {
