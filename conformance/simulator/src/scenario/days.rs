@@ -69,7 +69,7 @@ fn explain(town: &mut Town<'_>, outcome: &mut Outcome) {
             }
             Event::Gateway(GatewayEvent::DeviceDisconnected { device, reason, .. }) => {
                 outcome.count(&format!("sessions ended: {reason}"), 1);
-                let excused = town.is_excused(*device, *at);
+                let excused = town.is_excused(*device, *at) || town.has_moved(*device, *host);
                 outcome.demand(excused, || {
                     format!("gateway {host} lost device {device} at {}: {reason}", hours(*at))
                 });

@@ -273,4 +273,13 @@ impl<'a> Town<'a> {
             || resident.astray
             || !self.should_be_trusted(resident, time + self.most_ahead())
     }
+
+    /// Whether this device has a session with another gateway than the one at `host`:
+    /// what that one still has of it is left over from before it restarted.
+    pub(super) fn has_moved(&mut self, id: PartyId, host: u16) -> bool {
+        let old = self.gateways[&host].id();
+        let of = |(_, known): &(&u16, &Resident)| known.identity.id() == id;
+        let device = self.devices.iter().find(of).map(|(device, _)| *device);
+        device.and_then(|device| self.world.device(device).gateway()).is_some_and(|new| new != old)
+    }
 }
