@@ -40,7 +40,7 @@ fn a_first_contact_ends_with_a_session_or_at_a_deadline() {
 #[test]
 fn a_network_lives_for_days() {
     let cast = Cast::new();
-    let settings = days::Settings { days: 12, devices: 20 };
+    let settings = days::Settings { days: 8, devices: 12 };
     let outcomes = hold(1..3, |seed| days::play(seed, &cast, settings, &Progress::silent()));
     for what in [
         "sessions replaced",

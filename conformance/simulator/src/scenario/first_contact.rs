@@ -24,6 +24,8 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 const REQUEST: Duration = Duration::from_secs(30);
 /// The first delay between two attempts.
 const RETRY: Duration = Duration::from_secs(2);
+/// The longest delay between two attempts.
+const RETRY_LIMIT: Duration = Duration::from_secs(300);
 /// In an hour there are so many attempts that at least one must get through.
 const PATIENCE: u64 = 3600;
 
@@ -72,7 +74,7 @@ pub fn play(seed: u64, cast: &Cast, settings: Settings) -> Outcome {
             outcome.demand(waited >= retry && waited <= retry + retry / 4, || {
                 format!("attempt {attempt} begins {waited:?} after the last, not after {retry:?}")
             });
-            retry *= 2;
+            retry = RETRY_LIMIT.min(retry * 2);
         }
         let events: Vec<_> =
             world.events[seen..].iter().filter(|(_, host, _)| *host == DEVICE).collect();
