@@ -11,6 +11,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::cast::Cast;
+use crate::figures;
 use crate::profile::{self, Profile};
 use crate::scenario::{Outcome, attack, clock, days, first_contact, media, partner, rebinding};
 
@@ -80,6 +81,8 @@ enum Scenario {
         #[command(flatten)]
         seeds: Seeds,
     },
+    /// The paper's figures 8 to 12, measured, beside what the paper says
+    Figures(figures::Arguments),
 }
 
 /// Which seeds are played, and how they are shown.
@@ -162,6 +165,10 @@ pub fn run() -> ExitCode {
             let profile = profile::ALL[(seed % profile::ALL.len() as u64) as usize];
             media::play(seed, &cast, profile)
         }),
+        Scenario::Figures(arguments) => {
+            print!("{}", figures::run(arguments));
+            ExitCode::SUCCESS
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | [`link`], [`path`], [`profile`], [`nat`] | how datagrams fare between them |
 //! | [`adversary`] | who attacks from outside |
 //! | [`scenario`] | what is played, and what must hold |
+//! | [`figures`] | the paper's figures 8 to 12, measured |
 //!
 //! Everything comes from a seed: the same seed gives the same datagrams at the same
 //! instants, of which [`world::World::digest`] is the proof. A scenario that finds
@@ -20,6 +21,7 @@
 pub mod adversary;
 pub mod cast;
 pub mod command;
+pub mod figures;
 pub mod link;
 pub mod nat;
 pub mod node;

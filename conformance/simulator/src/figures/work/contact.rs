@@ -1,0 +1,170 @@
+//! A first contact between a device and its gateway, with nothing between them, and
+//! what each side computes for it.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant as Stopwatch};
+
+use iot_crypto::connection::ForwardSecrecy;
+use iot_crypto::device::{Device, DeviceEvent, DeviceTrust};
+use iot_crypto::endpoint::{Destination, Endpoint, LocalPort};
+use iot_crypto::gateway::{self, Gateway, GatewayEvent, GatewayTrust};
+use iot_crypto::party::Party;
+use iot_crypto::time::{Instant, WallClock};
+use iot_crypto::uplink::{self, Search};
+
+use super::counting::{Counting, Ledger};
+use crate::cast::{network, trusting};
+use crate::figures::cast::{Cast, NETWORK_KEY, NOW};
+use crate::place::{NEGOTIATION, Place, TRANSMISSION, number, port};
+use crate::random::Provider;
+
+/// What a side has done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Work {
+    pub(super) ledger: Ledger,
+    /// The time of everything, cryptography included.
+    pub(super) time: Duration,
+}
+
+/// What both sides have done.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contact {
+    pub(super) device: Work,
+    pub(super) gateway: Work,
+}
+
+/// Where one side is.
+const DEVICE: u16 = 1;
+/// Where the other side is.
+const GATEWAY: u16 = 2;
+
+/// From the gateway's advertisement until both are connected and nothing is on its way.
+pub(super) fn first_contact(seed: u64, forward_secrecy: ForwardSecrecy) -> Contact {
+    let mut cast = Cast::new(seed);
+    let now = Instant::ZERO;
+    let (provider, gateway_ledger) = Counting::new(cast.provider());
+    let mut gateway = gateway(&cast, provider, now);
+    let (provider, device_ledger) = Counting::new(cast.provider());
+    let mut device = device(&cast, provider, now, forward_secrecy);
+    // What they did before they knew of each other is no part of it.
+    for ledger in [&gateway_ledger, &device_ledger] {
+        ledger.borrow_mut().clear();
+    }
+
+    let (mut gateway_time, mut device_time) = (Duration::ZERO, Duration::ZERO);
+    let (mut to_device, mut to_gateway) = (Vec::new(), Vec::new());
+    let (mut device_is_connected, mut gateway_is_connected) = (false, false);
+    loop {
+        let sent = timed(&mut gateway_time, || turn(&mut gateway, now, &mut to_gateway));
+        to_device.extend(sent.into_iter().map(|sent| sent.from(GATEWAY)));
+        while let Some(event) = gateway.poll_event() {
+            gateway_is_connected |= matches!(event, GatewayEvent::DeviceConnected { .. });
+        }
+        let sent = timed(&mut device_time, || turn(&mut device, now, &mut to_device));
+        to_gateway.extend(sent.into_iter().map(|sent| sent.from(DEVICE)));
+        while let Some(event) = device.poll_event() {
+            assert!(!matches!(event, DeviceEvent::Failed(_)), "{event:?}");
+            device_is_connected |= matches!(event, DeviceEvent::Connected { .. });
+        }
+        if to_device.is_empty() && to_gateway.is_empty() {
+            assert!(device_is_connected && gateway_is_connected, "it has come to a halt");
+            break;
+        }
+    }
+    let work = |ledger: Rc<RefCell<Ledger>>, time| Work { ledger: ledger.borrow().clone(), time };
+    Contact {
+        device: work(device_ledger, device_time),
+        gateway: work(gateway_ledger, gateway_time),
+    }
+}
+
+fn gateway(
+    cast: &Cast,
+    provider: Counting<Provider>,
+    now: Instant,
+) -> Gateway<Counting<Provider>, Place> {
+    let trust: GatewayTrust = trusting(&[&cast.company]);
+    let (identity, endorsements) = (cast.gateway.clone(), cast.gateway_endorsements());
+    let party = Party::new(
+        provider,
+        identity,
+        endorsements,
+        trust,
+        network(&[NETWORK_KEY]),
+        WallClock::unknown(),
+    )
+    .expect("it never fails");
+    let settings = gateway::Settings::new(NEGOTIATION, TRANSMISSION);
+    let mut gateway = Gateway::new(party, settings, now).expect("it never fails");
+    gateway.set_time(now, NOW);
+    gateway
+}
+
+fn device(
+    cast: &Cast,
+    provider: Counting<Provider>,
+    now: Instant,
+    forward_secrecy: ForwardSecrecy,
+) -> Device<Counting<Provider>, Place> {
+    let trust: DeviceTrust = trusting(&[&cast.company]);
+    let (identity, endorsements) = (cast.device.clone(), cast.device_endorsements());
+    let party = Party::new(
+        provider,
+        identity,
+        endorsements,
+        trust,
+        network(&[NETWORK_KEY]),
+        WallClock::unknown(),
+    )
+    .expect("it never fails");
+    let settings =
+        uplink::Settings { forward_secrecy, ..uplink::Settings::new(Search::Advertisement) };
+    Device::new(party, settings, now)
+}
+
+/// A datagram: from, to, bytes.
+struct Datagram {
+    from: Place,
+    to: u16,
+    bytes: Vec<u8>,
+}
+
+impl Datagram {
+    fn from(self, host: u16) -> Self {
+        Self { from: Place { host, ..self.from }, ..self }
+    }
+}
+
+/// Gives a side what has come for it, does what is due, and takes what it sends.
+fn turn(
+    endpoint: &mut impl Endpoint<Address = Place>,
+    now: Instant,
+    received: &mut Vec<Datagram>,
+) -> Vec<Datagram> {
+    for Datagram { from, to, mut bytes } in received.drain(..) {
+        let port = port(to).expect("it is sent to a port that is there");
+        endpoint.handle_datagram(now, port, from, &mut bytes);
+    }
+    if endpoint.poll_timeout().is_some_and(|deadline| deadline.at <= now) {
+        endpoint.handle_timeout(now);
+    }
+    let mut sent = Vec::new();
+    let mut buffer = [0; 1200];
+    while let Some(transmit) = endpoint.poll_transmit(now, &mut buffer).expect("it has room") {
+        let to = match transmit.to {
+            Destination::Address(place) => place.port,
+            Destination::Everyone => number(LocalPort::Discovery),
+        };
+        let from = Place { host: 0, port: number(transmit.from) };
+        sent.push(Datagram { from, to, bytes: buffer[..transmit.length].to_vec() });
+    }
+    sent
+}
+
+fn timed<R>(total: &mut Duration, run: impl FnOnce() -> R) -> R {
+    let begin = Stopwatch::now();
+    let result = run();
+    *total += begin.elapsed();
+    result
+}
