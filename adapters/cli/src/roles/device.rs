@@ -324,8 +324,11 @@ impl Program for DeviceProgram {
             && now >= *next
         {
             *next = now + *every;
-            if let Err(error) = self.device.wake(now) {
-                tracing::debug!(%error, "the gateway is not asked what is waiting");
+            match self.device.wake(now) {
+                Ok(_) if self.device.gateway().is_some() => desk.printer.print(Event::Woke)?,
+                // It asks when it is connected.
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "the gateway is not asked what is waiting"),
             }
         }
         Ok(())
