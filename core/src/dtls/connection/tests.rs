@@ -1,7 +1,10 @@
 //! Two connections without a table, and without `alloc`.
 
+use core::cell::RefCell;
+use std::rc::Rc;
 use std::vec::Vec;
 
+use crate::crypto::{KeyLog, KeyLogLabel};
 use crate::dtls::handshake::Handshake;
 use crate::dtls::*;
 use crate::testing::{TestProvider, provider};
@@ -129,4 +132,54 @@ fn extended_master_secrets_are_insisted_on_unless_told_otherwise() {
             assert_eq!(buffer[13..length], [2, alert.code()]);
         }
     }
+}
+
+/// A secret that was logged, with its label and the client's random value.
+type Note = (KeyLogLabel, [u8; 32], Vec<u8>);
+
+#[derive(Clone, Default)]
+struct Notes(Rc<RefCell<Vec<Note>>>);
+
+impl KeyLog for Notes {
+    fn log_secret(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        self.0.borrow_mut().push((label, *client_random, secret.to_vec()));
+    }
+}
+
+#[test]
+fn both_sides_log_the_same_secret_once() {
+    let [at_client, at_server] = [Notes::default(), Notes::default()];
+    let mut ours = provider(1).with_key_log(at_client.clone());
+    let mut theirs = provider(2).with_key_log(at_server.clone());
+    let (dtls, now) = (Config::default(), Instant::ZERO);
+    let mut server = SingleServer::new(&dtls, &mut theirs).unwrap();
+    let mut client = Client::new(&dtls, &mut ours, now, &identity(), key(&KEY)).unwrap();
+    let mut buffer = [0; 2048];
+    let mut client_random = None;
+    loop {
+        let sent = client.poll_transmit(&mut ours, now, &mut buffer).unwrap();
+        if let Some(length) = sent {
+            // Behind the headers of record and message, and the version.
+            client_random.get_or_insert_with(|| <[u8; 32]>::try_from(&buffer[27..59]).unwrap());
+            let mut datagram = Datagram::new(&mut buffer[..length]);
+            assert!(server.handle_record(&mut theirs, now, &mut datagram).is_none());
+        }
+        if let Some(ConnectionEvent::PskRequired(identity)) = server.poll_event() {
+            server.provide_psk(&mut theirs, now, &identity, Some(key(&KEY)));
+        }
+        let answered = server.poll_transmit(&mut theirs, now, &mut buffer).unwrap();
+        if let Some(length) = answered {
+            let mut datagram = Datagram::new(&mut buffer[..length]);
+            while client.handle_record(&mut ours, now, &mut datagram).is_some() {}
+        }
+        if sent.is_none() && answered.is_none() {
+            break;
+        }
+    }
+    assert!(client.is_connected() && server.is_connected());
+    let logged = at_client.0.borrow();
+    let [(label, random, secret)] = logged.as_slice() else { panic!("one line, {logged:?}") };
+    assert_eq!((*label, Some(*random)), (KeyLogLabel::ClientRandom, client_random));
+    assert_eq!(secret.len(), 48);
+    assert_eq!(*logged, *at_server.0.borrow());
 }
