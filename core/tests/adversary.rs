@@ -4,8 +4,6 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(feature = "alloc")]
 
-mod world;
-
 use std::time::Duration;
 
 use iot_crypto::cloud::{CloudEvent, DeviceState};
@@ -18,7 +16,7 @@ use iot_crypto::identity::{Authority, Endorsements, PartyId, Refusal, Role};
 use iot_crypto::time::Instant;
 use iot_crypto::transmission::{CommandState, Label, Reading, Severity, Value};
 use iot_crypto::uplink::Disconnection;
-use world::{
+use iot_crypto_simulator::{
     CLOUD, Cast, DEVICE, EPOCH, Event, GATEWAY, Link, NEGOTIATION, Place, TRANSMISSION, World,
     YEAR, device_connected, endorsed, no_cloud, trusting, wall,
 };
@@ -67,7 +65,7 @@ fn request_of(
         incarnation: 77,
         forward_secrecy: ForwardSecrecy::On,
     };
-    let initiator = Initiator::new(&mut world::provider(9), parameters).unwrap();
+    let initiator = Initiator::new(&mut iot_crypto_simulator::provider(9), parameters).unwrap();
     let mut bytes = vec![0; 1024];
     let length = initiator.request(LocalParty { identity: party, endorsements }, &mut bytes);
     bytes.truncate(length.unwrap());
@@ -86,8 +84,8 @@ fn advertise(world: &mut World, from: Place, gateway: PartyId, sequence: u32, in
         incarnation,
     };
     let mut bytes = [0; Advertisement::MAX_LEN];
-    let key = world::network_key(1);
-    let length = advertisement.seal(&world::provider(0), &key, &mut bytes).unwrap();
+    let key = iot_crypto_simulator::network_key(1);
+    let length = advertisement.seal(&iot_crypto_simulator::provider(0), &key, &mut bytes).unwrap();
     world.send(from, Place { host: DEVICE, port: 5 }, &bytes[..length]);
 }
 
@@ -184,7 +182,7 @@ fn a_command_is_not_repeated_by_way_of_another_gateway() {
     let mut settings = no_cloud(&cast);
     settings.polling = None;
     cast.add_gateway(&mut world, settings.clone());
-    let other = world::identity(40, "other gateway");
+    let other = iot_crypto_simulator::identity(40, "other gateway");
     let endorsements = endorsed(&cast.company, &other, Role::Gateway, EPOCH + YEAR);
     let trust = trusting(&[&cast.company]);
     cast.add_any_gateway(
@@ -221,9 +219,10 @@ fn a_command_is_not_repeated_by_way_of_another_gateway() {
 #[test]
 fn what_is_known_to_be_revoked_is_not_spread_again() {
     let (cast, mut world) = connected();
-    let someone = world::identity(80, "someone").id();
+    let someone = iot_crypto_simulator::identity(80, "someone").id();
     let now = world.now;
-    let revocation = cast.company.revoke(&world::provider(0), someone, wall(now)).unwrap();
+    let revocation =
+        cast.company.revoke(&iot_crypto_simulator::provider(0), someone, wall(now)).unwrap();
     world.cloud(CLOUD).revoke(now, &revocation).unwrap();
     assert!(world.wait(5, DEVICE, told("Revoked")));
     world.cut_off.insert(CLOUD);
@@ -242,9 +241,10 @@ fn what_is_known_to_be_revoked_is_not_spread_again() {
 #[test]
 fn a_gateway_that_restarted_is_handed_the_revocations_again() {
     let (cast, mut world) = connected();
-    let someone = world::identity(80, "someone").id();
+    let someone = iot_crypto_simulator::identity(80, "someone").id();
     let now = world.now;
-    let revocation = cast.company.revoke(&world::provider(0), someone, wall(now)).unwrap();
+    let revocation =
+        cast.company.revoke(&iot_crypto_simulator::provider(0), someone, wall(now)).unwrap();
     world.cloud(CLOUD).revoke(now, &revocation).unwrap();
     world.run(10);
     // The cloud takes the old session for a live one.
@@ -347,7 +347,7 @@ fn a_request_to_a_device_that_gave_way_is_given_up() {
     let now = world.now;
     let label = Label::parse("switch").unwrap();
     let command = world.gateway(GATEWAY).command(now, device, label, Value::Bool(true)).unwrap();
-    let other = world::identity(77, "other");
+    let other = iot_crypto_simulator::identity(77, "other");
     let endorsements = endorsed(&cast.company, &other, Role::Device, EPOCH + YEAR);
     cast.add_any_device(&mut world, 3, &other, endorsements, cast.device_settings(), &[1]);
     assert!(world.wait(25, GATEWAY, |event| matches!(
@@ -384,7 +384,7 @@ fn after_it_was_closed_a_gateway_lets_nobody_in() {
 #[test]
 fn a_gateway_that_refuses_does_not_stand_in_front_of_one_that_would_not() {
     let (cast, mut world) = (Cast::new(), World::new(1));
-    let other = world::identity(40, "other gateway");
+    let other = iot_crypto_simulator::identity(40, "other gateway");
     let endorsements = endorsed(&cast.company, &other, Role::Gateway, EPOCH + YEAR);
     // It trusts nobody, and is always the first to be heard.
     cast.add_any_gateway(
@@ -567,7 +567,8 @@ fn four_endorsements_fit_through_datagrams_of_208_bytes() {
         let (cast, mut world) = (Cast::new(), World::new(seed));
         world.link = link;
         world.max_datagram = 208;
-        let issuers: Vec<_> = (90..93).map(|seed| world::identity(seed, "issuer")).collect();
+        let issuers: Vec<_> =
+            (90..93).map(|seed| iot_crypto_simulator::identity(seed, "issuer")).collect();
         let all = |subject, role| {
             let issuers = issuers.iter().chain([&cast.company]);
             let endorsements: Vec<_> = issuers

@@ -4,14 +4,12 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(feature = "alloc")]
 
-mod world;
-
 use iot_crypto::cloud::CloudEvent;
 use iot_crypto::gateway::GatewayEvent;
 use iot_crypto::identity::{Authority, Endorsements, Grant, PrivateIdentity, Rights, Role};
 use iot_crypto::time::UnixTime;
 use iot_crypto::transmission::{ErrorCode, Kind, Label, Reading, Severity, Value};
-use world::{
+use iot_crypto_simulator::{
     CLOUD, Cast, DEVICE, EPOCH, Event, GATEWAY, World, YEAR, device_connected, trusting, wall,
 };
 
@@ -35,7 +33,8 @@ fn granted(
     let grant = Grant { roles: role.into(), rights };
     let (from, to) = (UnixTime::from_secs(EPOCH - YEAR), UnixTime::from_secs(EPOCH + YEAR));
     let certificate = subject.certificate();
-    let endorsement = issuer.endorse(&world::provider(0), certificate, from, to, grant).unwrap();
+    let endorsement =
+        issuer.endorse(&iot_crypto_simulator::provider(0), certificate, from, to, grant).unwrap();
     Endorsements::new(&[endorsement]).unwrap()
 }
 
@@ -204,9 +203,10 @@ fn revocations() {
         [(ALL, ALL, (1, 1)), (union(NO_REVOKE), ALL, (0, 0)), (ALL, union(NO_REVOKE), (1, 0))]
     {
         let (cast, mut world) = network(cloud, gateway, ALL);
-        let someone = world::identity(80, "someone").id();
+        let someone = iot_crypto_simulator::identity(80, "someone").id();
         let now = world.now;
-        let revocation = cast.company.revoke(&world::provider(0), someone, wall(now)).unwrap();
+        let revocation =
+            cast.company.revoke(&iot_crypto_simulator::provider(0), someone, wall(now)).unwrap();
         world.cloud(CLOUD).revoke(now, &revocation).unwrap();
         world.run(5);
         let at_gateway =
@@ -226,7 +226,7 @@ fn network_keys() {
     {
         let (_, mut world) = network(cloud, gateway, ALL);
         let now = world.now;
-        world.cloud(CLOUD).add_network_key(now, world::network_key(9));
+        world.cloud(CLOUD).add_network_key(now, iot_crypto_simulator::network_key(9));
         world.run(5);
         let at_gateway = count(&world, |event| {
             matches!(event, Event::Gateway(GatewayEvent::NetworkKeyReceived(_)))

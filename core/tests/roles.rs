@@ -4,8 +4,6 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(feature = "alloc")]
 
-mod world;
-
 use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
@@ -15,8 +13,10 @@ use iot_crypto::gateway::GatewayEvent;
 use iot_crypto::identity::{Refusal, Role};
 use iot_crypto::transmission::{CommandState, Label, PresenceState, Reading, Severity, Value};
 use iot_crypto::uplink::{self, Disconnection, Search};
+use iot_crypto_simulator::{
+    CLOUD, Cast, DEVICE, Event, GATEWAY, Link, Place, World, device_connected,
+};
 use rand_core::{Rng as _, SeedableRng as _};
-use world::{CLOUD, Cast, DEVICE, Event, GATEWAY, Link, Place, World, device_connected};
 
 fn connected(seed: u64, link: Link) -> (Cast, World) {
     let (cast, mut world) = (Cast::new(), World::new(seed));
@@ -252,8 +252,14 @@ fn what_the_gateway_has_acknowledged_reaches_the_cloud_when_it_is_back() {
 #[test]
 fn a_revocation_by_the_cloud_cuts_a_device_off_at_its_gateway() {
     let (cast, mut world) = connected(1, Link::GOOD);
-    let revocation =
-        cast.company.revoke(&world::provider(0), cast.device.id(), world::wall(world.now)).unwrap();
+    let revocation = cast
+        .company
+        .revoke(
+            &iot_crypto_simulator::provider(0),
+            cast.device.id(),
+            iot_crypto_simulator::wall(world.now),
+        )
+        .unwrap();
     let now = world.now;
     world.cloud(CLOUD).revoke(now, &revocation).unwrap();
     assert!(world.wait(1, GATEWAY, |event| matches!(
@@ -273,8 +279,14 @@ fn a_revocation_by_the_cloud_cuts_a_device_off_at_its_gateway() {
 fn a_gateway_that_was_away_learns_of_a_revocation_when_it_connects() {
     let (cast, mut world) = (Cast::new(), World::new(1));
     cast.add_cloud(&mut world);
-    let revocation =
-        cast.company.revoke(&world::provider(0), cast.device.id(), world::wall(world.now)).unwrap();
+    let revocation = cast
+        .company
+        .revoke(
+            &iot_crypto_simulator::provider(0),
+            cast.device.id(),
+            iot_crypto_simulator::wall(world.now),
+        )
+        .unwrap();
     world.cloud(CLOUD).revoke(iot_crypto::time::Instant::ZERO, &revocation).unwrap();
     cast.add_gateway(&mut world, cast.gateway_settings());
     assert!(
@@ -291,7 +303,8 @@ fn a_network_key_is_replaced_while_devices_still_hold_the_old_one() {
         event,
         Event::Device(text) if text.starts_with("NetworkKeyReceived")
     )));
-    let (old, new) = (world::network_key(1).id(), world::network_key(2).id());
+    let (old, new) =
+        (iot_crypto_simulator::network_key(1).id(), iot_crypto_simulator::network_key(2).id());
     assert_eq!(world.device(DEVICE).party().network().preferred().unwrap().id(), new);
     assert!(world.gateway(GATEWAY).retire_network_key(old));
     // The gateway restarts, and holds only the new key.
@@ -305,7 +318,7 @@ fn a_configured_address_does_without_advertisements() {
     let mut settings = cast.gateway_settings();
     settings.advertise = None;
     cast.add_gateway(&mut world, settings);
-    let at = Place { host: GATEWAY, port: world::NEGOTIATION };
+    let at = Place { host: GATEWAY, port: iot_crypto_simulator::NEGOTIATION };
     cast.add_device(&mut world, uplink::Settings::new(Search::At(at)));
     assert!(world.wait(10, GATEWAY, device_connected(cast.device.id())));
 }
@@ -363,8 +376,9 @@ fn a_sleepy_device_is_given_what_waited_for_it_and_told_when_nothing_does() {
 fn a_device_without_a_clock_learns_the_time_and_a_session_ends_with_what_it_rests_on() {
     let (cast, mut world) = (Cast::new(), World::new(1));
     cast.add_gateway(&mut world, cast.gateway_settings());
-    let until = world::EPOCH + 300;
-    let endorsements = world::endorsed(&cast.company, &cast.device, Role::Device, until);
+    let until = iot_crypto_simulator::EPOCH + 300;
+    let endorsements =
+        iot_crypto_simulator::endorsed(&cast.company, &cast.device, Role::Device, until);
     let settings = cast.device_settings();
     cast.add_any_device(&mut world, DEVICE, &cast.device, endorsements, settings, &[1]);
     let now = world.now;
@@ -387,9 +401,13 @@ fn a_device_without_a_clock_learns_the_time_and_a_session_ends_with_what_it_rest
 fn a_network_key_that_differs_is_told_at_the_deadline() {
     let (cast, mut world) = (Cast::new(), World::new(1));
     cast.add_gateway(&mut world, cast.gateway_settings());
-    let endorsements =
-        world::endorsed(&cast.company, &cast.device, Role::Device, world::EPOCH + world::YEAR);
-    let at = Place { host: GATEWAY, port: world::NEGOTIATION };
+    let endorsements = iot_crypto_simulator::endorsed(
+        &cast.company,
+        &cast.device,
+        Role::Device,
+        iot_crypto_simulator::EPOCH + iot_crypto_simulator::YEAR,
+    );
+    let at = Place { host: GATEWAY, port: iot_crypto_simulator::NEGOTIATION };
     let settings = uplink::Settings::new(Search::At(at));
     cast.add_any_device(&mut world, DEVICE, &cast.device, endorsements, settings, &[7]);
     assert!(world.wait(31, DEVICE, |event| matches!(
@@ -457,9 +475,13 @@ fn garbage_on_every_port_in_every_state_changes_nothing() {
 #[test]
 fn a_device_that_floods_its_gateway_does_not_take_the_room_of_others() {
     let (cast, mut world) = connected(1, Link::GOOD);
-    let other = world::identity(77, "other");
-    let endorsements =
-        world::endorsed(&cast.company, &other, Role::Device, world::EPOCH + world::YEAR);
+    let other = iot_crypto_simulator::identity(77, "other");
+    let endorsements = iot_crypto_simulator::endorsed(
+        &cast.company,
+        &other,
+        Role::Device,
+        iot_crypto_simulator::EPOCH + iot_crypto_simulator::YEAR,
+    );
     cast.add_any_device(&mut world, 3, &other, endorsements, cast.device_settings(), &[1]);
     assert!(world.wait(30, GATEWAY, device_connected(other.id())));
     world.cut_off.insert(CLOUD);
@@ -498,9 +520,13 @@ fn a_gateway_that_is_full_answers_that_it_is_busy() {
     cast.add_gateway(&mut world, settings);
     cast.add_device(&mut world, cast.device_settings());
     assert!(world.wait(30, GATEWAY, device_connected(cast.device.id())));
-    let other = world::identity(77, "other");
-    let endorsements =
-        world::endorsed(&cast.company, &other, Role::Device, world::EPOCH + world::YEAR);
+    let other = iot_crypto_simulator::identity(77, "other");
+    let endorsements = iot_crypto_simulator::endorsed(
+        &cast.company,
+        &other,
+        Role::Device,
+        iot_crypto_simulator::EPOCH + iot_crypto_simulator::YEAR,
+    );
     cast.add_any_device(&mut world, 3, &other, endorsements, cast.device_settings(), &[1]);
     assert!(world.wait(30, 3, |event| matches!(
         event,
@@ -525,7 +551,8 @@ fn a_first_contact_takes_few_bytes() {
         Event::Device(text) if text.starts_with("Negotiated")
     )));
     let exchange = |(_, from, to, _): &&(_, Place, Place, Vec<u8>)| {
-        to.port == world::NEGOTIATION || (from.port == world::NEGOTIATION && to.port == 3)
+        to.port == iot_crypto_simulator::NEGOTIATION
+            || (from.port == iot_crypto_simulator::NEGOTIATION && to.port == 3)
     };
     let bytes: usize = world.sent.iter().filter(exchange).map(|(.., bytes)| bytes.len()).sum();
     // The close_notify after it is not part of it.
@@ -536,15 +563,17 @@ fn a_first_contact_takes_few_bytes() {
 #[test]
 fn devices_are_not_told_of_other_devices_that_are_revoked() {
     let (cast, mut world) = connected(1, Link::GOOD);
-    let other = world::identity(77, "other");
-    let until = world::EPOCH + world::YEAR;
-    let endorsements = world::endorsed(&cast.company, &other, Role::Device, until);
+    let other = iot_crypto_simulator::identity(77, "other");
+    let until = iot_crypto_simulator::EPOCH + iot_crypto_simulator::YEAR;
+    let endorsements = iot_crypto_simulator::endorsed(&cast.company, &other, Role::Device, until);
     cast.add_any_device(&mut world, 3, &other, endorsements, cast.device_settings(), &[1]);
     assert!(world.wait(30, GATEWAY, device_connected(other.id())));
     let revoke = |world: &mut World, subject| {
         let now = world.now;
-        let revocation =
-            cast.company.revoke(&world::provider(0), subject, world::wall(now)).unwrap();
+        let revocation = cast
+            .company
+            .revoke(&iot_crypto_simulator::provider(0), subject, iot_crypto_simulator::wall(now))
+            .unwrap();
         world.gateway(GATEWAY).revoke(now, &revocation).unwrap();
         world.run(5);
         world.device(DEVICE).party().trust().revocations().count()

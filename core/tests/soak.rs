@@ -7,8 +7,6 @@
 #![allow(missing_docs, unreachable_pub)]
 #![cfg(feature = "alloc")]
 
-mod world;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,8 +16,10 @@ use iot_crypto::downlink::Rotation;
 use iot_crypto::gateway;
 use iot_crypto::identity::{Authority, PartyId, PrivateIdentity, Role};
 use iot_crypto::transmission::{Label, Reading, Severity, Value};
+use iot_crypto_simulator::{
+    CLOUD, Cast, EPOCH, Event, GATEWAY, Link, Place, World, YEAR, endorsed, trusting,
+};
 use rand_core::{Rng as _, SeedableRng as _};
-use world::{CLOUD, Cast, EPOCH, Event, GATEWAY, Link, Place, World, YEAR, endorsed, trusting};
 
 const OTHER_GATEWAY: u16 = 11;
 const DEVICES: [u16; 4] = [1, 2, 3, 4];
@@ -51,8 +51,9 @@ impl Soak {
     fn new(kind: Kind, seed: u64) -> Self {
         let mut bytes = [0x50; 32];
         bytes[..8].copy_from_slice(&seed.to_be_bytes());
-        let others = [OTHER_GATEWAY, 2, 3]
-            .map(|host| (host, world::identity(1000 + u64::from(host), &format!("party {host}"))));
+        let others = [OTHER_GATEWAY, 2, 3].map(|host| {
+            (host, iot_crypto_simulator::identity(1000 + u64::from(host), &format!("party {host}")))
+        });
         let mut soak = Self {
             kind,
             cast: Cast::new(),

@@ -1,0 +1,124 @@
+//! A device meets its gateway for the first time, and a part of the datagrams is
+//! lost.
+//!
+//! The deadlines are those of SPEC.md: a handshake is given up 30 s after its
+//! beginning (section 11.5), a request 30 s after it was first sent (13.1). Then
+//! the device waits for 2 s, 4 s and so on, and up to a quarter more.
+
+use std::time::Duration;
+
+use iot_crypto::time::Instant;
+use iot_crypto::uplink::{self, Search};
+
+use super::{Outcome, serves, tells};
+use crate::cast::{Cast, DEVICE, GATEWAY, no_cloud};
+use crate::path::Path;
+use crate::place::{NEGOTIATION, Place};
+use crate::profile::Profile;
+use crate::random::Dice;
+use crate::world::World;
+
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// How long a request may be without an answer.
+const REQUEST: Duration = Duration::from_secs(30);
+/// The first delay between two attempts.
+const RETRY: Duration = Duration::from_secs(2);
+/// The longest delay between two attempts.
+const RETRY_LIMIT: Duration = Duration::from_secs(300);
+/// In an hour there are so many attempts that at least one must get through.
+const PATIENCE: u64 = 3600;
+
+/// What is to be tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The network.
+    pub profile: Profile,
+    /// Of 10,000 datagrams, how many are lost.
+    pub loss: u64,
+}
+
+/// Lets one device meet its gateway.
+#[must_use]
+pub fn play(seed: u64, cast: &Cast, settings: Settings) -> Outcome {
+    let mut outcome = Outcome::new(seed);
+    let mut world = World::new(seed);
+    let mut dice = Dice::new(0x11, seed);
+    let mut path = Path::new(&[settings.profile], &mut dice);
+    path.loss = settings.loss;
+    world.max_datagram = path.max_datagram().min(1200);
+    world.connect(DEVICE, GATEWAY, path);
+    let mut gateway = no_cloud(cast);
+    gateway.advertise = None;
+    gateway.polling = None;
+    cast.add_gateway(&mut world, gateway);
+    let place = Place { host: GATEWAY, port: NEGOTIATION };
+    cast.add_device(&mut world, uplink::Settings::new(Search::At(place)));
+
+    let mut retry = RETRY;
+    let mut begin = Instant::ZERO;
+    for attempt in 1.. {
+        let (seen, sent) = (world.events.len(), world.sent.len());
+        let ended = world
+            .wait(PATIENCE, DEVICE, |event| tells(event, "Connected") || tells(event, "Failed"));
+        outcome.demand(ended, || format!("attempt {attempt} does not end"));
+        if !ended {
+            break;
+        }
+        let mine = |(at, from, _, _): &&(Instant, Place, Place, Vec<u8>)| {
+            from.host == DEVICE && *at >= begin
+        };
+        let began = world.sent[sent..].iter().find(mine).map_or(world.now, |(at, ..)| *at);
+        if attempt > 1 {
+            let waited = began.since(begin);
+            outcome.demand(waited >= retry && waited <= retry + retry / 4, || {
+                format!("attempt {attempt} begins {waited:?} after the last, not after {retry:?}")
+            });
+            retry = RETRY_LIMIT.min(retry * 2);
+        }
+        let events: Vec<_> =
+            world.events[seen..].iter().filter(|(_, host, _)| *host == DEVICE).collect();
+        let negotiated = events.iter().find(|(_, _, event)| tells(event, "Negotiated"));
+        let negotiated = negotiated.map(|(at, ..)| *at);
+        let (ended, last) = events
+            .last()
+            .map_or((world.now, String::new()), |(at, _, event)| (*at, format!("{event:?}")));
+        if last.contains("Connected") {
+            outcome.count(&format!("connected in attempt {attempt}"), 1);
+            outcome.greatest("milliseconds to a session", ended.as_millis());
+            let served = serves(&mut world, GATEWAY, cast.device.id());
+            outcome.demand(served, || "the gateway knows nothing of the session".to_owned());
+            break;
+        }
+        judge(&mut outcome, &last, began, negotiated, ended);
+        begin = ended;
+    }
+    outcome.count("contacts", 1);
+    outcome.count("datagrams", world.sent.len() as u64);
+    outcome.end(&world)
+}
+
+/// Whether an attempt failed at the deadline of the step that it was in.
+fn judge(
+    outcome: &mut Outcome,
+    failure: &str,
+    began: Instant,
+    negotiated: Option<Instant>,
+    ended: Instant,
+) {
+    let (step, least, most) = if failure.contains("Failed(Negotiation(HandshakeTimeout") {
+        ("handshakes with the negotiation service", began + HANDSHAKE, began + HANDSHAKE)
+    } else if failure.contains("Failed(NoAnswer)") {
+        ("requests", began + REQUEST, began + HANDSHAKE + REQUEST)
+    } else if failure.contains("Failed(Transmission(HandshakeTimeout")
+        && let Some(negotiated) = negotiated
+    {
+        ("handshakes with the transmission service", negotiated + HANDSHAKE, negotiated + HANDSHAKE)
+    } else {
+        return outcome.demand(false, || format!("{failure} is no failure of a deadline"));
+    };
+    outcome.count(&format!("{step} that failed at their deadline"), 1);
+    outcome.demand(least <= ended && ended <= most, || {
+        format!("{failure} at {ended:?}, not between {least:?} and {most:?}")
+    });
+}
