@@ -1,0 +1,19 @@
+//! What holds of the core whatever happens: properties over generated values,
+//! datagrams and sequences of operations.
+//!
+//! | module | what is generated | what holds |
+//! |---|---|---|
+//! | `codecs` | values and changed encodings | what is encoded is decoded to the same; what is accepted encodes to the same bytes |
+//! | `segments` | messages, fragments, their order | what is put together is what was taken apart |
+//!
+//! Codecs that are private to the crate have their properties beside the code.
+//! `PROPTEST_CASES=10000 cargo test --release -p iot-crypto --test properties` runs
+//! more cases than the default. What has failed once is kept in
+//! `proptest-regressions`, and tried first from then on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg(feature = "alloc")]
+
+mod codecs;
+mod segments;
+mod testing;
