@@ -30,7 +30,7 @@ mod states;
 pub(crate) use allowance::Allowance;
 pub(crate) use client_hello::ClientHelloRecord;
 
-use states::{AwaitClientHello, AwaitClientKeyExchange, AwaitFinished, AwaitPsk};
+use states::{AwaitClientHello, AwaitClientKeyExchange, AwaitFinished, AwaitPsk, acceptable};
 
 use super::ending::Ending;
 use super::established::Established;
@@ -100,27 +100,27 @@ impl<P: Provider> Handshake<P> {
         hello: &ClientHelloRecord<'_>,
     ) -> Result<Self, Refusal> {
         let fragment = &hello.fragment;
-        let mut server_random = [0; 32];
-        provider.random(&mut server_random).map_err(|_| Refusal::Drop(DropReason::NoEntropy))?;
-        allowance.received(hello.record_length);
-        let state = if fragment.is_whole() {
-            let header = &fragment.header;
-            State::ClientKeyExchange(
-                AwaitClientKeyExchange::new(
-                    config,
-                    provider,
-                    now,
-                    server_random,
-                    header,
-                    fragment.body,
-                )
-                .map_err(Refusal::Alert)?,
-            )
-        } else {
-            let mut inbox = Inbox::new(fragment.header.sequence);
-            inbox.insert(fragment).map_err(Refusal::Drop)?;
-            State::ClientHello(AwaitClientHello { server_random, inbox })
+        let header = &fragment.header;
+        // Drawn last: a hello that is dropped changes nothing, also of what the
+        // provider gives next.
+        let mut draw = || {
+            let mut random = [0; 32];
+            let drawn = provider.random(&mut random);
+            drawn.map(|()| random).map_err(|_| Refusal::Drop(DropReason::NoEntropy))
         };
+        let state = if fragment.is_whole() {
+            let body = fragment.body;
+            let hello = acceptable(config, header, body).map_err(Refusal::Alert)?;
+            let random = draw()?;
+            State::ClientKeyExchange(AwaitClientKeyExchange::new(
+                config, provider, now, random, &hello, header, body,
+            ))
+        } else {
+            let mut inbox = Inbox::new(header.sequence);
+            inbox.insert(fragment).map_err(Refusal::Drop)?;
+            State::ClientHello(AwaitClientHello { server_random: draw()?, inbox })
+        };
+        allowance.received(hello.record_length);
         Ok(Self {
             config: *config,
             // RFC 6347 section 4.2.1: the ServerHello's record has the number of
