@@ -77,6 +77,35 @@ fn a_hello_that_is_dropped_draws_nothing() {
     }
 }
 
+#[test]
+fn the_last_alert_too_counts_as_sent_to_an_address_that_is_not_proved() {
+    // Three answers are just what may be sent for so long a hello.
+    let mut hello = hello();
+    hello.extend([0, 21, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+    for length in [12, 16, 24, 70] {
+        hello[length] += 11;
+    }
+    assert_eq!(hello.len(), 86);
+    for (repetitions, farewell) in [(2, 0), (1, 15)] {
+        let (dtls, mut provider) = (Config::default(), provider(1));
+        let mut server: SingleServer<TestProvider> =
+            SingleServer::new(&dtls, &mut provider).unwrap();
+        let mut bytes = hello.clone();
+        let mut now = Instant::ZERO;
+        server.handle_record(&mut provider, now, &mut Datagram::new(&mut bytes));
+        let mut buffer = [0; 2048];
+        for _ in 0..=repetitions {
+            server.handle_timeout(&mut provider, now);
+            let sent = server.poll_transmit(&mut provider, now, &mut buffer);
+            assert_eq!(sent, Ok(Some(86)));
+            now = server.poll_timeout().unwrap().at;
+        }
+        server.close(now);
+        let sent = server.poll_transmit(&mut provider, now, &mut buffer).unwrap();
+        assert_eq!(sent.unwrap_or(0), farewell);
+    }
+}
+
 /// A server's connection with one peer, without a table.
 fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool, bool) {
     let mut provider: TestProvider = provider(1);

@@ -37,7 +37,7 @@ use super::established::Established;
 use super::hello::Random;
 use super::inbox::Inbox;
 use super::message::{HandshakeType, fragments};
-use super::record::{ContentType, PlaintextState, Record};
+use super::record::{ALERT_LENGTH, ContentType, PlaintextState, Record};
 use super::timer::Expiry;
 use crate::crypto::Provider;
 use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, PresharedKey, PskIdentity};
@@ -166,7 +166,8 @@ impl<P: Provider> Handshake<P> {
         let outcome = match (record.header.epoch, record.header.content_type) {
             (0, ContentType::Handshake) => {
                 self.insert(now, record.fragment)?;
-                self.advance(provider, now, psk_timeout)
+                self.allowance.received(length);
+                return Ok(self.advance(provider, now, psk_timeout));
             }
             (0, ContentType::Alert) => {
                 self.expiry.handle_alert(&self.config, now, record.fragment)?;
@@ -239,8 +240,16 @@ impl<P: Provider> Handshake<P> {
     }
 
     fn fail(&mut self, alert: AlertDescription) -> Outcome<P> {
-        let reason = CloseReason::Protocol(alert);
-        Outcome::Failed(Ending::alert(reason, alert, &mut self.plaintext))
+        Outcome::Failed(self.end(CloseReason::Protocol(alert), alert))
+    }
+
+    /// The end, of which the client is told if that much may be sent to it.
+    fn end(&mut self, reason: CloseReason, alert: AlertDescription) -> Ending {
+        if self.allowance.allows(ALERT_LENGTH) {
+            Ending::alert(reason, alert, &mut self.plaintext)
+        } else {
+            Ending::silent(reason)
+        }
     }
 
     /// Goes on with the client's key, or with one that nobody has if the client
@@ -315,9 +324,8 @@ impl<P: Provider> Handshake<P> {
         let undecryptable =
             matches!(&self.state, State::Finished(state) if state.finished.undecryptable());
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
-            let alert = AlertDescription::DecryptError;
             return Outcome::Failed(match &self.state {
-                State::Finished(_) => Ending::alert(reason, alert, &mut self.plaintext),
+                State::Finished(_) => self.end(reason, AlertDescription::DecryptError),
                 _ => Ending::silent(reason),
             });
         }
@@ -334,7 +342,7 @@ impl<P: Provider> Handshake<P> {
     /// The server gives the handshake up.
     pub(crate) fn cancel(&mut self, reason: CloseReason) -> Ending {
         self.state = State::Over;
-        Ending::alert(reason, AlertDescription::UserCanceled, &mut self.plaintext)
+        self.end(reason, AlertDescription::UserCanceled)
     }
 
     /// Whether a datagram is waiting for [`Handshake::poll_transmit`].
