@@ -5,6 +5,9 @@
 //! |---|---|---|
 //! | `codecs` | values and changed encodings | what is encoded is decoded to the same; what is accepted encodes to the same bytes |
 //! | `segments` | messages, fragments, their order | what is put together is what was taken apart |
+//! | `dtls` | operations on DTLS clients and servers | the rules of the sans-I/O core |
+//! | `amplification` | what a stranger sends to a server | the answer is at most three times as long |
+//! | `handshake` | networks that do as they like | both sides end with the same keys, or without any |
 //!
 //! Codecs that are private to the crate have their properties beside the code.
 //! `PROPTEST_CASES=10000 cargo test --release -p iot-crypto --test properties` runs
@@ -14,6 +17,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg(feature = "alloc")]
 
+mod amplification;
 mod codecs;
+mod dtls;
+mod handshake;
+mod harness;
 mod segments;
 mod testing;
