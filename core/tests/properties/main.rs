@@ -8,6 +8,8 @@
 //! | `dtls` | operations on DTLS clients and servers | the rules of the sans-I/O core |
 //! | `amplification` | what a stranger sends to a server | the answer is at most three times as long |
 //! | `handshake` | networks that do as they like | both sides end with the same keys, or without any |
+//! | `responses`, `requests` | what comes and goes in a session | the state machines do what SPEC.md section 10 says |
+//! | `transmission` | a channel, restarts of both parties | a command runs at most once, an acknowledged alert was delivered |
 //!
 //! Codecs that are private to the crate have their properties beside the code.
 //! `PROPTEST_CASES=10000 cargo test --release -p iot-crypto --test properties` runs
@@ -22,5 +24,8 @@ mod codecs;
 mod dtls;
 mod handshake;
 mod harness;
+mod requests;
+mod responses;
 mod segments;
 mod testing;
+mod transmission;
