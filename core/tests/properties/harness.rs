@@ -193,6 +193,14 @@ impl<S: Subject> Twin<S> {
         self.deadline();
     }
 
+    /// Only the tried one takes a datagram, which is known to be dropped.
+    pub(crate) fn try_bad(&mut self, now: Instant, port: LocalPort, from: Place, bytes: &[u8]) {
+        self.trials.dropped += 1;
+        self.tried.handle_datagram(now, port, from, &mut bytes.to_vec());
+        assert_eq!(self.tried.payloads(), [], "{bytes:02x?} was taken");
+        self.deadline();
+    }
+
     /// The tried one takes a datagram that may be bad. If all its records were
     /// dropped, that was all; or else the other takes it as well.
     pub(crate) fn try_any(

@@ -8,6 +8,7 @@
 //! | `dtls` | operations on DTLS clients and servers | the rules of the sans-I/O core |
 //! | `amplification` | what a stranger sends to a server | the answer is at most three times as long |
 //! | `handshake` | networks that do as they like | both sides end with the same keys, or without any |
+//! | `roles` | operations on a device, a gateway and a cloud | the rules; commands run once, alerts arrive |
 //! | `responses`, `requests` | what comes and goes in a session | the state machines do what SPEC.md section 10 says |
 //! | `transmission` | a channel, restarts of both parties | a command runs at most once, an acknowledged alert was delivered |
 //!
@@ -26,6 +27,7 @@ mod handshake;
 mod harness;
 mod requests;
 mod responses;
+mod roles;
 mod segments;
 mod testing;
 mod transmission;

@@ -191,8 +191,10 @@ pub(crate) struct TableSide {
     config: ServerConfig,
     server: Server<Provider, Place>,
     payloads: Vec<(u64, Vec<u8>)>,
-    questions: VecDeque<SessionId>,
+    /// The questions for keys, and since when they wait.
+    questions: VecDeque<(SessionId, Instant)>,
     sessions: BTreeMap<SessionId, Stage>,
+    now: Instant,
 }
 
 impl TableSide {
@@ -208,6 +210,7 @@ impl Endpoint for TableSide {
     type Address = Place;
 
     fn handle_datagram(&mut self, now: Instant, _: LocalPort, from: Place, datagram: &mut [u8]) {
+        self.now = now;
         let mut datagram = Datagram::new(datagram);
         while let Some(received) =
             self.server.handle_record(&mut self.provider, now, from, &mut datagram)
@@ -217,6 +220,7 @@ impl Endpoint for TableSide {
     }
 
     fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
         self.server.handle_timeout(&mut self.provider, now);
     }
 
@@ -240,7 +244,7 @@ impl Subject for TableSide {
         match &event {
             ServerEvent::PskRequired { session, .. } => {
                 assert_eq!(self.sessions.insert(*session, Stage::Asked), None, "an id came twice");
-                self.questions.push_back(*session);
+                self.questions.push_back((*session, self.now));
             }
             ServerEvent::Connected { session, identity, .. } => {
                 assert_eq!(self.sessions.insert(*session, Stage::Connected), Some(Stage::Answered));
@@ -308,12 +312,18 @@ impl Serving for TableSide {
             payloads: Vec::new(),
             questions: VecDeque::new(),
             sessions: BTreeMap::new(),
+            now: Instant::ZERO,
         }
     }
 
     fn answer(&mut self, now: Instant, knowledge: Knowledge) {
-        if let Some(session) = self.questions.pop_front() {
-            if let Some(stage @ Stage::Asked) = self.sessions.get_mut(&session) {
+        if let Some((session, since)) = self.questions.pop_front() {
+            // An answer that comes too late is none: the client counts as unknown, and
+            // must not be connected.
+            let is_late = now.since(since) >= self.config.psk_timeout;
+            if let Some(stage @ Stage::Asked) = self.sessions.get_mut(&session)
+                && !is_late
+            {
                 *stage = Stage::Answered;
             }
             self.server.provide_psk(&mut self.provider, now, session, knowledge.key());

@@ -213,20 +213,23 @@ impl<S: Serving> World<S> {
         self.flying.push(parcel);
     }
 
-    /// Takes all output and events of everyone, until there are none.
+    /// Takes all output and events of everyone, until there are none; now the ones
+    /// first, now the others.
     fn settle(&mut self) {
-        for _ in 0..1_000 {
+        for turn in 0..1_000 {
             let mut quiet = true;
             let now = self.now;
             if self.server.is_due(now) {
                 self.server.timeout(now);
                 quiet = false;
             }
+            if (turn + self.sent.len()) % 2 == 0 {
+                self.take_events();
+            }
             while let Some((sent, bytes)) = self.server.transmit(now) {
                 let iot_crypto::endpoint::Destination::Address(to) = sent.to else { panic!() };
                 self.post(SERVER, to, bytes);
             }
-            self.reached.events.extend(std::iter::from_fn(|| self.server.event(now)));
             for client in 0..self.clients.len() {
                 let twin = &mut self.clients[client];
                 if twin.is_due(now) {
@@ -236,15 +239,22 @@ impl<S: Serving> World<S> {
                 while let Some((_, bytes)) = self.clients[client].transmit(now) {
                     self.post(place(client), SERVER, bytes);
                 }
-                let events = std::iter::from_fn(|| self.clients[client].event(now));
-                self.reached.events.extend(events);
             }
+            self.take_events();
             self.server.plain().check();
             if quiet {
                 return;
             }
         }
         panic!("deadlines that lead nowhere");
+    }
+
+    fn take_events(&mut self) {
+        let now = self.now;
+        self.reached.events.extend(std::iter::from_fn(|| self.server.event(now)));
+        for client in &mut self.clients {
+            self.reached.events.extend(std::iter::from_fn(|| client.event(now)));
+        }
     }
 
     fn hear(&mut self, at: Place, heard: Vec<(u64, Vec<u8>)>) {
@@ -293,6 +303,10 @@ impl<S: Serving> World<S> {
 
     fn wait_until(&mut self, end: Instant) {
         while let Some(next) = self.next().filter(|next| *next <= end) {
+            // Whoever is called in between does nothing.
+            let between = self.now + next.since(self.now) / 2;
+            self.server.try_early(between);
+            self.clients.iter_mut().for_each(|client| client.try_early(between));
             self.now = self.now.max(next);
             self.settle();
         }
