@@ -252,6 +252,7 @@ mod tests {
             let SignedResponse { response, signature } =
                 cbor::decode(&item.encode()).unwrap();
             let time = response.time.map_or(0, UnixTime::as_secs);
+            prop_assert_eq!(response.time.is_some(), time != 0);
             let numbers = [response.incarnation.into(), time, response.transmission_port.into()];
             prop_assert_eq!(&numbers.map(Item::Number)[..], &item.items()[2..5]);
             let keys = [response.ephemeral.0.to_vec(), signature.0.to_vec()].map(Item::Bytes);

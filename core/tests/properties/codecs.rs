@@ -296,6 +296,7 @@ mod advertisements {
             prop_assert_eq!(u64::from(read.transmission_port), number_of(other));
             prop_assert_eq!(read.versions, Versions(number_of(versions) as u32));
             prop_assert_eq!(read.time.map_or(0, UnixTime::as_secs), number_of(time));
+            prop_assert_eq!(read.time.is_some(), number_of(time) != 0);
             prop_assert_eq!(u64::from(read.sequence), number_of(sequence));
             prop_assert_eq!(u64::from(read.incarnation), number_of(incarnation));
         }

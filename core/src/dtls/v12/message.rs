@@ -174,7 +174,10 @@ mod tests {
             }
             let changed = edited(&bytes, &edits);
             if let Ok(read) = fragments(&changed) {
-                let again = framed(read.map(|it| (it.header, it.offset, it.body)));
+                let within = |it: &Fragment<'_>| {
+                    assert!(it.offset + it.body.len() <= it.header.length as usize);
+                };
+                let again = framed(read.inspect(within).map(|it| (it.header, it.offset, it.body)));
                 prop_assert_eq!(&again, &changed);
             }
         }

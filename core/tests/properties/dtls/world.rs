@@ -223,7 +223,7 @@ impl<S: Serving> World<S> {
                 self.server.timeout(now);
                 quiet = false;
             }
-            if (turn + self.sent.len()) % 2 == 0 {
+            if (turn + self.sent.len()).is_multiple_of(2) {
                 self.take_events();
             }
             while let Some((sent, bytes)) = self.server.transmit(now) {

@@ -156,7 +156,7 @@ impl<S: Subject> Party for Twin<S> {
             self.timeout(now);
         }
         // Now the events first, now the output.
-        if now.as_millis() % 2 == 0 {
+        if now.as_millis().is_multiple_of(2) {
             while self.event(now).is_some() {}
         }
         while let Some((sent, bytes)) = self.transmit(now) {
