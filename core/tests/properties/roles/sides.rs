@@ -109,6 +109,7 @@ pub(crate) struct DeviceSide {
     device: Device<Provider, Place>,
     limit: usize,
     open: Vec<Asked>,
+    /// The commands that were answered; data may be asked for again under the same id.
     answered: Vec<Ticket>,
     /// The arguments of the commands that were carried out.
     pub(crate) executed: Vec<i64>,
@@ -155,7 +156,8 @@ impl DeviceSide {
     /// Answers everything that it was asked.
     pub(crate) fn answer(&mut self) -> Vec<Result<(), AnswerError>> {
         let open = std::mem::take(&mut self.open);
-        self.answered.extend(open.iter().map(|asked| asked.ticket()));
+        let commands = open.iter().filter(|asked| matches!(asked, Asked::Command(..)));
+        self.answered.extend(commands.map(|asked| asked.ticket()));
         let device = &mut self.device;
         let answer = |asked| match asked {
             Asked::Data(ticket, count) => {
@@ -229,7 +231,8 @@ impl Subject for DeviceSide {
         let device = &mut self.device;
         match (which % 7, self.answered.last(), self.open.last()) {
             (0, Some(old), _) => {
-                assert_eq!(device.respond(*old, &[]), Err(AnswerError::NotOpen));
+                let again = device.report(*old, CommandState::Failed, None);
+                assert_eq!(again, Err(AnswerError::NotOpen));
             }
             (1, _, Some(Asked::Data(ticket, _))) => {
                 let result = device.report(*ticket, CommandState::Done, None);
