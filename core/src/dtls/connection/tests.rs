@@ -41,6 +41,74 @@ fn carry(
     }
 }
 
+/// What a server sends at once when these datagrams come in.
+fn sent_after(datagrams: &[Vec<u8>]) -> Vec<u8> {
+    let mut provider: TestProvider = provider(1);
+    let mut server = SingleServer::new(&Config::default(), &mut provider).unwrap();
+    for datagram in datagrams {
+        let mut bytes = datagram.clone();
+        let mut datagram = Datagram::new(&mut bytes);
+        assert!(server.handle_record(&mut provider, Instant::ZERO, &mut datagram).is_none());
+    }
+    let mut buffer = [0; 2048];
+    let sent = server.poll_transmit(&mut provider, Instant::ZERO, &mut buffer).unwrap();
+    buffer[..sent.unwrap_or(0)].to_vec()
+}
+
+/// Our `ClientHello`, as a datagram of 75 bytes.
+fn hello() -> Vec<u8> {
+    let (dtls, mut provider) = (Config::default(), provider(2));
+    let mut client =
+        Client::new(&dtls, &mut provider, Instant::ZERO, &identity(), key(&KEY)).unwrap();
+    let mut buffer = [0; 2048];
+    let length = client.poll_transmit(&mut provider, Instant::ZERO, &mut buffer).unwrap();
+    buffer[..length.unwrap()].to_vec()
+}
+
+#[test]
+fn a_hello_that_is_dropped_draws_nothing() {
+    let undisturbed = sent_after(&[hello()]);
+    assert_eq!(undisturbed.len(), 86);
+    // Of a message that is too long, and of a suite that is not served.
+    let (mut too_long, mut other_suite) = (hello(), hello());
+    too_long[14] = 1;
+    let suite = hello().windows(2).position(|two| two == [0xcc, 0xab]).unwrap();
+    other_suite[suite] = 0;
+    for dropped in [too_long, other_suite] {
+        assert_eq!(sent_after(core::slice::from_ref(&dropped)), []);
+        assert_eq!(sent_after(&[dropped, hello()]), undisturbed);
+    }
+}
+
+#[test]
+fn the_last_alert_too_counts_as_sent_to_an_address_that_is_not_proved() {
+    // Three answers are just what may be sent for so long a hello.
+    let mut hello = hello();
+    hello.extend([0, 21, 0, 7, 0, 0, 0, 0, 0, 0, 0]);
+    for length in [12, 16, 24, 70] {
+        hello[length] += 11;
+    }
+    assert_eq!(hello.len(), 86);
+    for (repetitions, farewell) in [(2, 0), (1, 15)] {
+        let (dtls, mut provider) = (Config::default(), provider(1));
+        let mut server: SingleServer<TestProvider> =
+            SingleServer::new(&dtls, &mut provider).unwrap();
+        let mut bytes = hello.clone();
+        let mut now = Instant::ZERO;
+        server.handle_record(&mut provider, now, &mut Datagram::new(&mut bytes));
+        let mut buffer = [0; 2048];
+        for _ in 0..=repetitions {
+            server.handle_timeout(&mut provider, now);
+            let sent = server.poll_transmit(&mut provider, now, &mut buffer);
+            assert_eq!(sent, Ok(Some(86)));
+            now = server.poll_timeout().unwrap().at;
+        }
+        server.close(now);
+        let sent = server.poll_transmit(&mut provider, now, &mut buffer).unwrap();
+        assert_eq!(sent.unwrap_or(0), farewell);
+    }
+}
+
 /// A server's connection with one peer, without a table.
 fn answered(key_of_server: Option<PresharedKey>) -> (Vec<ConnectionEvent>, bool, bool) {
     let mut provider: TestProvider = provider(1);
