@@ -251,3 +251,39 @@ fn both_sides_log_the_same_secret_once() {
     assert_eq!(secret.len(), 48);
     assert_eq!(*logged, *at_server.0.borrow());
 }
+
+/// A `HelloVerifyRequest` with the cookie `cookie`, in a record and a message with
+/// these numbers.
+fn hello_verify_request(record: u8, message: u8, cookie: u8) -> [u8; 29] {
+    let mut datagram = [0; 29];
+    datagram[..13].copy_from_slice(&[22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, record, 0, 16]);
+    datagram[13..25].copy_from_slice(&[3, 0, 0, 4, 0, message, 0, 0, 0, 0, 0, 4]);
+    datagram[25..].copy_from_slice(&[0xfe, 0xff, 1, cookie]);
+    datagram
+}
+
+#[test]
+fn a_demand_for_a_cookie_that_answers_an_earlier_hello_is_not_followed() {
+    let (dtls, now, mut provider) = (Config::default(), Instant::ZERO, provider(1));
+    let mut client = Client::new(&dtls, &mut provider, now, &identity(), key(&KEY)).unwrap();
+    // Gives the number of the ClientHello that the client sends then, and its cookie.
+    let mut answer = |mut demand: [u8; 29]| {
+        let mut datagram = Datagram::new(&mut demand);
+        assert!(client.handle_record(&mut provider, now, &mut datagram).is_none());
+        let mut buffer = [0; 2048];
+        let length = client.poll_transmit(&mut provider, now, &mut buffer).unwrap()?;
+        let hello = &buffer[..length];
+        Some((hello[10], hello[18], hello[61]))
+    };
+    // The first hello has gone twice by the time of the first demand: the path is
+    // slower than the timer.
+    assert_eq!(answer([0; 29]), Some((0, 0, 0)));
+    assert_eq!(answer(hello_verify_request(0, 0, 7)), Some((1, 1, 7)));
+    // A server that keeps nothing demands another cookie for the repetition. If that
+    // were followed, a third hello would reach a server that has taken the second.
+    assert_eq!(answer(hello_verify_request(0, 0, 8)), None);
+    // One that demands a new cookie in answer to the second is followed, whichever
+    // number tells that (RFC 6347 section 4.2.1).
+    assert_eq!(answer(hello_verify_request(1, 0, 9)), Some((2, 2, 9)));
+    assert_eq!(answer(hello_verify_request(0, 2, 10)), Some((3, 3, 10)));
+}

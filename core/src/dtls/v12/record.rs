@@ -138,6 +138,11 @@ impl PlaintextState {
         Self { next }
     }
 
+    /// The number of the next record.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Writes one record around the content that is already in its place, behind
     /// room for the header; gives the record's length.
     pub(crate) fn frame(
