@@ -6,4 +6,5 @@ mod side;
 mod twin;
 mod world;
 
+pub(crate) use record::count as count_records;
 pub(crate) use world::{Server, Twins, World};

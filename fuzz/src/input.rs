@@ -22,10 +22,6 @@ impl<'a> Input<'a> {
         self.0.arbitrary().unwrap_or_default()
     }
 
-    pub(crate) fn u32(&mut self) -> u32 {
-        self.0.arbitrary().unwrap_or_default()
-    }
-
     pub(crate) fn u64(&mut self) -> u64 {
         self.0.arbitrary().unwrap_or_default()
     }

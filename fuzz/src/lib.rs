@@ -21,6 +21,7 @@ mod dtls;
 mod input;
 mod message;
 mod mutation;
+mod roles;
 mod target;
 mod toy;
 
@@ -35,11 +36,16 @@ macro_rules! targets {
 }
 
 targets! {
+    cloud,
     connection,
+    device,
     dtls_client,
     dtls_pair,
     dtls_server,
     dtls_single_server,
+    files,
+    gateway,
     identity,
     transmission,
+    trust,
 }

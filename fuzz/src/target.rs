@@ -1,20 +1,30 @@
 //! The targets: a function each.
 
+mod cloud;
 mod connection;
+mod device;
 mod dtls_client;
 mod dtls_pair;
 mod dtls_server;
 mod dtls_single_server;
+mod files;
+mod gateway;
 mod identity;
 mod transmission;
+mod trust;
 
+pub use cloud::cloud;
 pub use connection::connection;
+pub use device::device;
 pub use dtls_client::dtls_client;
 pub use dtls_pair::dtls_pair;
 pub use dtls_server::dtls_server;
 pub use dtls_single_server::dtls_single_server;
+pub use files::files;
+pub use gateway::gateway;
 pub use identity::identity;
 pub use transmission::transmission;
+pub use trust::trust;
 
 use iot_crypto::wire::{BufferTooSmall, DecodeError, cbor};
 
