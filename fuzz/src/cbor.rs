@@ -36,7 +36,9 @@ fn item(bytes: &[u8], depth: usize) -> Option<usize> {
             let is_text = major == 2 || std::str::from_utf8(content).is_ok();
             is_text.then_some(head + content.len())
         }
-        4 => (0..value).try_fold(head, |at, _| Some(at + item(&bytes[at..], depth.checked_sub(1)?)?)),
+        4 => {
+            (0..value).try_fold(head, |at, _| Some(at + item(&bytes[at..], depth.checked_sub(1)?)?))
+        }
         _ => None,
     }
 }

@@ -36,13 +36,7 @@ pub(crate) fn plaintext(content_type: u8, sequence: u64, content: &[u8]) -> Vec<
 }
 
 /// A fragment of a handshake message.
-pub(crate) fn fragment(
-    kind: u8,
-    sequence: u16,
-    length: u32,
-    offset: u32,
-    body: &[u8],
-) -> Vec<u8> {
+pub(crate) fn fragment(kind: u8, sequence: u16, length: u32, offset: u32, body: &[u8]) -> Vec<u8> {
     let u24 = |number: u32| number.to_be_bytes()[1..].to_vec();
     let mut fragment = vec![kind];
     fragment.extend(u24(length));

@@ -183,10 +183,8 @@ impl<S: Side> Party for Twin<S> {
         let driven = self.drive_eager(now, room);
         if let Some((lazy, toy)) = &mut self.lazy {
             let same = without_guess(drive_lazy(lazy, toy, now, self.limit));
-            let driven = without_guess(Driven {
-                sent: driven.sent.clone(),
-                events: driven.events.clone(),
-            });
+            let driven =
+                without_guess(Driven { sent: driven.sent.clone(), events: driven.events.clone() });
             assert_eq!(same, driven, "driven by its deadlines alone, it does otherwise");
             assert_eq!(lazy.poll_timeout(), self.eager.poll_timeout());
         }

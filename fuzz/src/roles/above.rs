@@ -135,8 +135,7 @@ impl Above {
 
     fn respond(&mut self, now: Instant, request: &[u8], answer: &mut [u8]) -> Option<usize> {
         let insider = Insiders::of(self.role).get(self.who);
-        let local =
-            LocalParty { identity: &insider.identity, endorsements: &insider.endorsements };
+        let local = LocalParty { identity: &insider.identity, endorsements: &insider.endorsements };
         let below = if self.role == Role::Cloud { Role::Gateway } else { Role::Device };
         let parameters = ResponderParameters {
             peer_role: below,
@@ -152,9 +151,7 @@ impl Above {
                 self.keys.push_front((key.id().0.to_vec(), *key.secret().expose()));
                 Some(length)
             }
-            Err(RespondError::Refused(refusal)) => {
-                refuse(&self.toy, request, refusal, answer).ok()
-            }
+            Err(RespondError::Refused(refusal)) => refuse(&self.toy, request, refusal, answer).ok(),
             Err(error) => panic!("the request is not even refused: {error}"),
         }
     }

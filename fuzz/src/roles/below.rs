@@ -80,8 +80,7 @@ impl Below {
             forward_secrecy: if flags & 2 != 0 { ForwardSecrecy::Off } else { ForwardSecrecy::On },
         };
         let initiator = Initiator::new(&mut self.toy, parameters).unwrap();
-        let local =
-            LocalParty { identity: &insider.identity, endorsements: &insider.endorsements };
+        let local = LocalParty { identity: &insider.identity, endorsements: &insider.endorsements };
         let mut request = vec![0; MAX_MESSAGE];
         let length = initiator.request(local, &mut request).unwrap();
         request.truncate(length);
@@ -105,8 +104,7 @@ impl Below {
     }
 
     fn connect(&mut self, now: Instant, id: &[u8], key: &[u8]) -> Client<Toy> {
-        let config =
-            dtls::Config { max_datagram: self.max_datagram, ..dtls::Config::default() };
+        let config = dtls::Config { max_datagram: self.max_datagram, ..dtls::Config::default() };
         let identity = PskIdentity::new(id).unwrap();
         let key = PresharedKey::new(key).unwrap();
         Client::new(&config, &mut self.toy, now, &identity, key).unwrap()
@@ -129,8 +127,7 @@ impl Below {
                     let mut clock = WallClock::with_floor(NOW);
                     let trust = Cast::get().trust();
                     let initiator = &attempt.initiator;
-                    let done =
-                        initiator.finish(&self.toy, local, &trust, &mut clock, now, answer);
+                    let done = initiator.finish(&self.toy, local, &trust, &mut clock, now, answer);
                     if let Ok(negotiated) = done {
                         let key = negotiated.key;
                         self.key = Some((key.id().0.to_vec(), *key.secret().expose()));

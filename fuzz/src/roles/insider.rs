@@ -27,9 +27,7 @@ impl Insiders {
             static ALL: [OnceCell<&'static Insiders>; 3] =
                 const { [OnceCell::new(), OnceCell::new(), OnceCell::new()] };
         }
-        ALL.with(|all| {
-            *all[role as usize].get_or_init(|| Box::leak(Box::new(Self::new(role))))
-        })
+        ALL.with(|all| *all[role as usize].get_or_init(|| Box::leak(Box::new(Self::new(role)))))
     }
 
     fn new(role: Role) -> Self {
@@ -42,9 +40,7 @@ impl Insiders {
             let granted = rights.unwrap_or(Rights::ALL);
             let endorsements: Vec<_> = by
                 .iter()
-                .map(|(issuer, role, seconds)| {
-                    endorse(issuer, &identity, *role, granted, *seconds)
-                })
+                .map(|(issuer, role, seconds)| endorse(issuer, &identity, *role, granted, *seconds))
                 .collect();
             let endorsements = Endorsements::new(&endorsements).unwrap();
             Insider { identity, endorsements, rights }

@@ -91,8 +91,11 @@ fn downlink_settings(flags: u8) -> downlink::Settings {
     settings.server.dtls.max_datagram = if flags & 4 != 0 { 208 } else { 1200 };
     settings.server.max_sessions = 4;
     settings.server.max_half_open = 2;
-    settings.server.cookies =
-        if flags & 16 != 0 { CookiePolicy::Always } else { CookiePolicy::UnderLoad { half_open: 1 } };
+    settings.server.cookies = if flags & 16 != 0 {
+        CookiePolicy::Always
+    } else {
+        CookiePolicy::UnderLoad { half_open: 1 }
+    };
     settings.rotation.age = Duration::from_secs(300);
     settings.rotation.grace = Duration::from_secs(60);
     settings
@@ -111,8 +114,7 @@ pub(crate) struct DeviceSubject {
 impl DeviceSubject {
     pub(crate) fn new(toy: Toy, flags: u8) -> Self {
         let party = party(toy, &Cast::get().device, flags & 1 != 0);
-        let search =
-            if flags & 32 != 0 { Search::Advertisement } else { Search::At(SERVICE) };
+        let search = if flags & 32 != 0 { Search::Advertisement } else { Search::At(SERVICE) };
         let device = Device::new(party, uplink_settings(flags, search), Instant::ZERO);
         Self { device, tickets: Vec::new(), answers_at_once: flags & 64 == 0 }
     }
@@ -273,8 +275,7 @@ impl Subject for GatewaySubject {
         let device = device.unwrap_or(PartyId([0; 16]));
         match input.below(4) {
             0 => {
-                let labels: Vec<_> =
-                    (0..input.below(10)).map(|_| message::label(input)).collect();
+                let labels: Vec<_> = (0..input.below(10)).map(|_| message::label(input)).collect();
                 format!("{:?}", self.0.request_data(now, device, &labels))
             }
             1 | 2 => {
@@ -343,8 +344,7 @@ impl Subject for CloudSubject {
         let device = known.unwrap_or(PartyId([0; 16]));
         match input.below(4) {
             0 => {
-                let labels: Vec<_> =
-                    (0..input.below(10)).map(|_| message::label(input)).collect();
+                let labels: Vec<_> = (0..input.below(10)).map(|_| message::label(input)).collect();
                 format!("{:?}", self.0.request_data(now, device, &labels))
             }
             1 | 2 => {

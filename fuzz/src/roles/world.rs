@@ -270,8 +270,7 @@ impl<S: Subject> World<S> {
                 if is_removal {
                     trust.remove_party(&issuer.id());
                 } else {
-                    let authority =
-                        if is_partner { Authority::Endorse } else { Authority::Full };
+                    let authority = if is_partner { Authority::Endorse } else { Authority::Full };
                     trust.add_party(toy, issuer.certificate(), authority).unwrap();
                 }
             });

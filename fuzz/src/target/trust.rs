@@ -169,8 +169,7 @@ impl World {
         let role = input.pick(&ROLES);
         let now = input.below(110) as u64;
         let shown: Vec<Shown> = (0..input.below(5)).map(|_| shown(input)).collect();
-        let endorsements: Vec<_> =
-            shown.iter().map(|shown| endorsement(shown, subject)).collect();
+        let endorsements: Vec<_> = shown.iter().map(|shown| endorsement(shown, subject)).collect();
         let credential = Credential {
             certificate: parties().certificate(subject).clone(),
             endorsements: Endorsements::new(&endorsements).unwrap(),

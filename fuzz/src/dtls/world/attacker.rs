@@ -101,11 +101,8 @@ fn handshake(input: &mut Input<'_>) -> Vec<u8> {
         let offset = u32::from(input.u8());
         let body = input.bytes();
         let is_whole = input.u8() < 160;
-        let (length, offset) = if is_whole {
-            (body.len() as u32, 0)
-        } else {
-            (u32::from(input.u8()) * 2, offset)
-        };
+        let (length, offset) =
+            if is_whole { (body.len() as u32, 0) } else { (u32::from(input.u8()) * 2, offset) };
         content.extend(record::fragment(kind, sequence, length, offset, body));
     }
     content

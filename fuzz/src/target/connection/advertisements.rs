@@ -78,9 +78,9 @@ pub(super) fn filter(input: &mut Input<'_>) {
             clock.map(UnixTime::from_secs),
         );
         let is_near = time.zip(clock).is_none_or(|(time, clock)| time.abs_diff(clock) <= WINDOW);
-        let is_newer = last.get(&gateway).is_none_or(|(known, heard)| {
-            (time, sequence) > *known || now - heard >= MEMORY
-        });
+        let is_newer = last
+            .get(&gateway)
+            .is_none_or(|(known, heard)| (time, sequence) > *known || now - heard >= MEMORY);
         assert_eq!(taken.is_ok(), is_near && is_newer, "{advertisement:?} at {now}: {taken:?}");
         if taken.is_ok() {
             last.insert(gateway, ((time, sequence), now));

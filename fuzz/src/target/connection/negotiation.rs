@@ -43,7 +43,8 @@ pub(super) fn negotiate(input: &mut Input<'_>) {
     }
     let before = clock;
     let heard_request = mutate(input, request);
-    let response = answer(&mut toy, &gateway.identity, &gateway.endorsement, !is(5), &heard_request);
+    let response =
+        answer(&mut toy, &gateway.identity, &gateway.endorsement, !is(5), &heard_request);
     let heard_response = mutate(input, &response.bytes);
     let is_genuine = heard_request == request && heard_response == response.bytes;
     let trust = cast.trust();

@@ -74,7 +74,7 @@ impl Directory {
         write("n", &text::line(&network));
         write("e", &text::line(&endorsement));
         write("t", "");
-        let secret = |line: &str| line.rsplit(':').next().unwrap()[20..60].to_owned();
+        let secret = |line: &str| line.rsplit(':').next().unwrap()[8..40].to_owned();
         PRIVATE.with(|secrets| {
             secrets.get_or_init(|| vec![secret(&text::line(&network))]);
         });

@@ -113,8 +113,7 @@ impl World {
         let body = message::body(input);
         let kind = body.kind();
         let lifetime = input.u8();
-        let expires =
-            (lifetime > 0).then(|| self.now + Duration::from_secs(u64::from(lifetime)));
+        let expires = (lifetime > 0).then(|| self.now + Duration::from_secs(u64::from(lifetime)));
         let before = self.requests.poll_timeout();
         match self.requests.send(self.now, body, None, expires) {
             Ok(id) => {
@@ -198,9 +197,7 @@ impl World {
             (2, _) => Body::error(ErrorCode::Busy),
             (3, _) => Body::DataResponse { readings: heapless::Vec::new() },
             (_, Kind::DataRequest) => Body::DataResponse { readings: heapless::Vec::new() },
-            (_, Kind::Command) => {
-                Body::CommandStatus { state: CommandState::Done, result: None }
-            }
+            (_, Kind::Command) => Body::CommandStatus { state: CommandState::Done, result: None },
             _ => Body::Acknowledgement { nothing_waiting: true },
         };
         let mut buffer = [0; SIZE];

@@ -92,9 +92,8 @@ impl Model {
 
     pub(super) fn hold(&mut self, subject: Subject, shown: Shown) -> bool {
         let has_room = self.held.len() < HELD;
-        let same = |(of, known): &&mut (Subject, Shown)| {
-            *of == subject && known.issuer == shown.issuer
-        };
+        let same =
+            |(of, known): &&mut (Subject, Shown)| *of == subject && known.issuer == shown.issuer;
         match self.held.iter_mut().find(same) {
             Some(known) => known.1 = shown,
             None if !has_room => return false,
