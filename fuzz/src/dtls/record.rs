@@ -76,3 +76,25 @@ pub(crate) fn cookie(datagram: &[u8]) -> Option<&[u8]> {
     let body = datagram.get(HEADER + 12..).filter(|_| is_demand)?;
     body.get(3..3 + usize::from(*body.get(2)?))
 }
+
+/// The core's `ClientHello`, less its extensions; anything else as it is.
+pub(crate) fn without_extensions(datagram: &[u8]) -> Vec<u8> {
+    let mut bytes = datagram.to_vec();
+    let is_hello = bytes.len() > 60 && bytes[0] == 22 && bytes[HEADER] == 1;
+    if !is_hello || !bytes.ends_with(&[0, 4, 0, 23, 0, 0]) {
+        return bytes;
+    }
+    bytes.truncate(bytes.len() - 6);
+    // The length of the record, of the message, and of its only fragment.
+    let lengths = [(11, bytes.len() - HEADER), (15, bytes.len() - 25), (23, bytes.len() - 25)];
+    for (at, length) in lengths {
+        bytes[at..at + 2].copy_from_slice(&(length as u16).to_be_bytes());
+    }
+    bytes
+}
+
+/// Whether a datagram carries a `ServerHello` with the extended master secret.
+pub(crate) fn grants_extended_master_secret(datagram: &[u8]) -> bool {
+    let is_hello = datagram.first() == Some(&22) && datagram.get(HEADER) == Some(&2);
+    is_hello && datagram.windows(4).any(|part| part == [0, 23, 0, 0])
+}

@@ -75,6 +75,7 @@ pub(crate) struct Alone<C> {
     link: Link<C>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there are only a few of them")]
 enum Link<C> {
     Connection(C),
     Session(Session<Toy>),

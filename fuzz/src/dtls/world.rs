@@ -61,6 +61,8 @@ struct Datagram {
 struct ClientSlot {
     party: Box<dyn Party>,
     has_right_key: bool,
+    /// A server has granted it the extended master secret, as each here does.
+    is_granted: bool,
     /// It has reported that it is connected.
     is_connected: bool,
     /// It has reported its end.
@@ -248,7 +250,13 @@ impl World {
         };
         let party = Twin::new(self.seed, dtls.max_datagram, self.twins.clients, make);
         let party = Box::new(party);
-        let slot = ClientSlot { party, has_right_key, is_connected: false, is_closed: false };
+        let slot = ClientSlot {
+            party,
+            has_right_key,
+            is_granted: false,
+            is_connected: false,
+            is_closed: false,
+        };
         self.clients.insert(host, slot);
         *self.begun.entry(host).or_default() += 1;
         if has_right_key {
@@ -276,6 +284,7 @@ impl World {
             }
             To::Client(host) => {
                 let Some(client) = self.clients.get_mut(host) else { return };
+                client.is_granted |= record::grants_extended_master_secret(bytes);
                 let payloads = client.party.deliver(self.now, *from, bytes, origin);
                 assert!(payloads.is_empty() || !client.is_closed, "data after the end");
                 self.receive(payloads, b's', *host);
@@ -364,6 +373,7 @@ impl World {
                     assert!(!client.is_connected, "connected twice");
                     let is_known = self.ever_connected.contains(&host) && client.has_right_key;
                     assert!(is_known || self.has_insider, "only one side has a key");
+                    assert!(client.is_granted || self.has_insider, "a downgrade goes unnoticed");
                     client.is_connected = true;
                 }
                 Event::Closed { .. } => client.is_closed = true,

@@ -49,12 +49,18 @@ impl<S: Subject> World<S> {
     pub(crate) fn new(input: &mut Input<'_>, make: impl Fn(Toy, u8) -> S) -> Self {
         let flags = input.u8();
         let max_datagram = if flags & 4 != 0 { 208 } else { 1200 };
+        let mut above = S::ABOVE.map(|role| Above::new(role, max_datagram));
         let below = |role| BELOW.map(|host| Below::new(host, role, max_datagram)).into();
+        let mut below: Vec<Below> = S::BELOW.map(below).unwrap_or_default();
+        // Who they are at first.
+        let who = usize::from(input.u8());
+        above.iter_mut().for_each(|above| above.who = who % 8);
+        below.iter_mut().for_each(|below| below.who = who / 8 % 8);
         Self {
             now: Instant::ZERO,
             subject: Twin::new(|toy| make(toy, flags)),
-            above: S::ABOVE.map(|role| Above::new(role, max_datagram)),
-            below: S::BELOW.map(below).unwrap_or_default(),
+            above,
+            below,
             network: VecDeque::new(),
             seen: VecDeque::new(),
             oracle: Oracle::new(S::ABOVE, S::BELOW),
@@ -79,10 +85,12 @@ impl<S: Subject> World<S> {
     fn step(&mut self, input: &mut Input<'_>) {
         match input.below(24) {
             0..=3 => self.carry(1 + input.below(16)),
-            4 => match (self.network.pop_front(), input.bool()) {
-                (Some(first), true) => self.network.push_back(first),
-                _ => {}
-            },
+            4 => {
+                let is_overtaken = input.bool();
+                if let Some(first) = self.network.pop_front().filter(|_| is_overtaken) {
+                    self.network.push_back(first);
+                }
+            }
             5 | 6 => {
                 let index = input.below(MEMORY);
                 let Some(datagram) = self.seen.get(index).cloned() else { return };

@@ -1,23 +1,30 @@
 //! The decoders of certificates and what goes with them.
 
+use iot_crypto::crypto::{Provider as _, Secret};
 use iot_crypto::identity::{
     Certificate, Credential, Endorsement, LoadError, Name, PartyId, PrivateIdentity, Revocation,
     Rights, Role, Roles,
 };
-use iot_crypto::wire::DecodeError;
+use iot_crypto::wire::{DecodeError, cbor};
 
 use super::round_trip;
+use crate::cast::Cast;
 use crate::input::Input;
+use crate::mutation::mutate;
 use crate::toy::Toy;
 
 /// Decodes a structure of `identity` from all but the first byte, which says
 /// which. What is accepted encodes to the same bytes, is no longer than its limit,
-/// and its checks don't panic; what is longer or shorter is refused.
+/// and its checks don't panic; what is longer or shorter is refused. What somebody has
+/// changed is not taken for genuine.
 pub fn identity(data: &[u8]) {
     let mut input = Input::new(data);
-    let kind = input.below(7);
-    let bytes = input.rest();
+    let kind = input.below(10);
     let toy = Toy::new(0);
+    if kind >= 7 {
+        return tampered(&toy, &mut input, kind);
+    }
+    let bytes = input.rest();
     match kind {
         0 => round_trip(bytes, Certificate::decode, Certificate::MAX_LEN, |certificate| {
             check_certificate(&toy, certificate);
@@ -57,6 +64,31 @@ fn check_certificate(toy: &Toy, certificate: &Certificate) {
     std::hint::black_box((is_genuine, certificate.fingerprint(toy)));
 }
 
+/// Something genuine is changed, or not.
+fn tampered(toy: &Toy, input: &mut Input<'_>, kind: usize) {
+    let cast = Cast::get();
+    let (device, company) = (&cast.device, &cast.company);
+    let mut buffer = [0; PrivateIdentity::MAX_LEN];
+    let certificate = device.identity.certificate();
+    let length = match kind {
+        7 => device.identity.encode(&mut buffer),
+        8 => cbor::encode(certificate, &mut buffer),
+        _ => cbor::encode(&device.endorsement, &mut buffer),
+    };
+    let genuine = &buffer[..length.unwrap()];
+    let bytes = mutate(input, genuine);
+    let is_taken = match kind {
+        7 => return private_identity(toy, &bytes),
+        8 => Certificate::decode(&bytes).is_ok_and(|it| it.check_signature(toy).is_ok()),
+        _ => {
+            let (key, subject) = (*company.certificate().p256(), certificate.fingerprint(toy));
+            let is_signed = |it: Endorsement| it.check_signature(toy, &key, &subject).is_ok();
+            Endorsement::decode(&bytes).is_ok_and(is_signed)
+        }
+    };
+    assert_eq!(is_taken, bytes == genuine, "a signature is taken for that of something else");
+}
+
 /// The private keys of what is accepted belong to its certificate.
 fn private_identity(toy: &Toy, bytes: &[u8]) {
     match PrivateIdentity::decode(toy, bytes) {
@@ -66,6 +98,13 @@ fn private_identity(toy: &Toy, bytes: &[u8]) {
             assert_eq!(buffer[..length], *bytes);
             assert_eq!(identity.id(), identity.certificate().id(toy));
             assert!(identity.certificate().check_signature(toy).is_ok());
+            // The two keys are the last two strings of 32 bytes.
+            let secret = |from_end: usize| {
+                let start = length - from_end;
+                Secret::new(bytes[start..start + 32].try_into().unwrap())
+            };
+            assert_eq!(toy.x25519_public_key(&secret(66)), *identity.certificate().x25519());
+            assert_eq!(toy.p256_public_key(&secret(32)), Ok(*identity.certificate().p256()));
             for room in [0, length - 1] {
                 assert_eq!(identity.encode(&mut buffer[..room]).unwrap_err().needed, length);
             }

@@ -8,7 +8,7 @@ use crate::mutation::mutate;
 
 impl World {
     pub(super) fn attack(&mut self, input: &mut Input<'_>) {
-        match input.below(8) {
+        match input.below(9) {
             0 | 1 => self.replay(input),
             2 => {
                 if let Some(mut first) = self.network.front().cloned() {
@@ -25,6 +25,7 @@ impl World {
                 self.inject(input, bytes, Origin::Network);
             }
             5 => self.splice(input),
+            6 => self.downgrade(),
             _ => self.forge(input),
         }
     }
@@ -39,6 +40,14 @@ impl World {
             return self.inject(input, bytes, Origin::Network);
         }
         self.deliver(&datagram, Origin::Network);
+    }
+
+    /// Takes the extended master secret out of the next `ClientHello`.
+    fn downgrade(&mut self) {
+        if let Some(first) = self.network.pop_front() {
+            let bytes = record::without_extensions(&first.bytes);
+            self.deliver(&Datagram { bytes, ..first }, Origin::Network);
+        }
     }
 
     /// Two datagrams of the past in one.

@@ -17,17 +17,23 @@ use crate::toy::Toy;
 const SECRET: [u8; 32] = [7; 32];
 const MAC: usize = 16;
 
-/// Opens arbitrary bytes. Half of them end with the right authentication code, so
-/// that everything behind it is reached. What is opened seals to the same bytes.
+/// Opens arbitrary bytes; most of them end with the right authentication code, so that
+/// everything behind it is reached, and then some have a byte changed. What is opened
+/// seals to the same bytes.
 pub(super) fn open(toy: &Toy, input: &mut Input<'_>) {
     let key = NetworkKey::from_secret(toy, SymmetricKey::new(SECRET));
     let mut keys = NetworkKeys::new();
     keys.add(key.clone()).unwrap();
-    let is_authentic = input.bool();
+    let kind = input.below(3);
+    let (at, change) = if kind == 2 { (input.below(256), input.u8()) } else { (0, 0) };
     let mut bytes = input.rest().to_vec();
-    if is_authentic {
+    if kind > 0 {
         authenticate(toy, &key, &mut bytes);
     }
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= change;
+    }
+    let is_authentic = kind == 1 || (kind == 2 && change == 0);
     if let Ok((advertisement, id)) = Advertisement::open(toy, &keys, &bytes) {
         assert!(is_authentic, "a forged advertisement is taken");
         assert!(is_deterministic(&bytes) && id == key.id());

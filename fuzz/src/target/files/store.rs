@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chacha20::ChaCha20Rng;
 use iot_crypto::connection::{NetworkKey, NetworkKeys};
-use iot_crypto::crypto::{RustCrypto, SymmetricKey};
+use iot_crypto::crypto::RustCrypto;
 use iot_crypto::identity::{
     Authority, Endorsement, Grant, Name, PartyId, PrivateIdentity, Revocation, Rights, Roles,
 };
@@ -64,7 +64,7 @@ impl Directory {
             company.endorse(&provider, partner.certificate(), from, to, grant).unwrap();
         let revocation = company.revoke(&provider, partner.id(), from).unwrap();
         let mut network = NetworkKeys::new();
-        let key = NetworkKey::from_secret(&provider, SymmetricKey::new([1; 32]));
+        let key = NetworkKey::create(&mut provider).unwrap();
         network.add(key).unwrap();
         let write = |name: &str, text: &str| {
             let path = directory.path().join(name);
