@@ -5,9 +5,7 @@
 //! | [`vectors`] | the reference vectors: their format, generator and runner |
 //! | [`subject`] | the project's own core behind the runner's interface |
 //! | [`hex`] | byte strings in JSON |
-//! | [`udp`] | DTLS on real sockets, for the tests against other implementations |
 
 pub mod hex;
 pub mod subject;
-pub mod udp;
 pub mod vectors;

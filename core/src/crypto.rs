@@ -4,9 +4,11 @@
 //! that implements [`Provider`], and all randomness comes from there, so that
 //! the same seed and the same inputs give the same bytes.
 
+mod key_log;
 mod keys;
 mod rust_crypto;
 
+pub use key_log::{KeyLog, KeyLogLabel};
 pub use keys::{
     Nonce, P256PublicKey, P256Secret, Secret, Sha256Digest, SharedSecret, Signature, SymmetricKey,
     Tag, X25519PublicKey, X25519Secret,
@@ -141,6 +143,17 @@ pub trait Provider {
         in_out: &mut [u8],
         tag: &Tag,
     ) -> Result<(), Invalid>;
+
+    /// Takes note of a secret that protects records, for tools that open captures:
+    /// whoever has it reads every message of the session, and can forge them.
+    ///
+    /// Each side of a handshake calls it once, when it derives its keys. What is
+    /// given is what a line of a key log holds (RFC 9850): `secret` is named by
+    /// `label`, and its handshake by `client_random`. Unless a provider overrides
+    /// it, nothing is noted and nothing computed.
+    fn log_secret(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        let _ = (label, client_random, secret);
+    }
 
     /// SHA-256 over the concatenation of `message`.
     fn sha256_of(&self, message: &[&[u8]]) -> Sha256Digest {

@@ -50,6 +50,8 @@
 
 mod event;
 mod exchange;
+#[cfg(test)]
+mod tests;
 
 use heapless::{Deque, Vec};
 
@@ -218,18 +220,15 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// # Errors
     /// [`Refused`].
     pub fn wake(&mut self, now: Instant) -> Result<MessageId, Refused> {
-        match self.question {
-            Some((id, Question::Waiting)) => {
+        // One that is being asked already, for whatever reason, is asked again: there may
+        // be no room for another.
+        let id = match self.question {
+            Some((id, _)) if self.requests.keep(id) => {
                 self.requests.restart(now);
-                return Ok(id);
+                id
             }
-            Some((id, Question::Liveness)) => {
-                self.requests.cancel(id);
-                self.question = None;
-            }
-            None => {}
-        }
-        let id = self.requests.send(now, Body::Awake, None, None)?;
+            _ => self.requests.send(now, Body::Awake, None, None)?,
+        };
         self.question = Some((id, Question::Waiting));
         Ok(id)
     }

@@ -40,6 +40,8 @@ pub struct Manner {
     /// The directory in which the files are made and kept; a temporary one that
     /// is removed if not given.
     pub keep: Option<PathBuf>,
+    /// Where the gateway, whom everything passes, records its datagrams, if it does.
+    pub capture: Option<PathBuf>,
 }
 
 /// One of the parties.
@@ -134,7 +136,7 @@ struct Report<'a> {
 pub fn run(manner: &Manner) -> Result<Exit, Error> {
     let begun = Instant::now();
     let display = Display::new(manner.format);
-    let network = Network::new(manner.keep.as_deref())?;
+    let network = Network::new(manner.keep.as_deref(), manner.capture.as_deref())?;
     display.title()?;
     let mut play = Play::new(network, display, begun + LIMIT)?;
     let measured = play.perform();

@@ -114,6 +114,8 @@ pub enum Event {
         /// The readings.
         readings: Vec<ReadingRow>,
     },
+    /// This device sleeps most of the time, and asks its gateway what is waiting.
+    Woke,
     /// This device raises an alert, and keeps it until it is delivered.
     AlertRaised {
         /// Its number.

@@ -1,9 +1,9 @@
 //! Files: read with a limit, written as a whole or not at all, and private ones
 //! kept from other people's eyes.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -63,6 +63,12 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// The file is there already, and there is no option to replace it.
+    #[error("{} exists already; choose another name, or remove it", path.display())]
+    Present {
+        /// The file.
+        path: PathBuf,
+    },
     /// A private file can be read by others than its owner.
     #[error(
         "{} is private but others can read it (mode {mode:04o}); run: chmod 600 {}",
@@ -88,8 +94,46 @@ impl FileError {
     /// the fault of a disk.
     #[must_use]
     pub const fn is_mistake(&self) -> bool {
-        matches!(self, Self::Exists { .. } | Self::NotPrivate { .. })
+        matches!(self, Self::Exists { .. } | Self::Present { .. } | Self::NotPrivate { .. })
     }
+}
+
+/// Opens a private file that grows while a program runs, to write at its end. It is
+/// made if it is not there, and refused if it is and others can read or write it.
+///
+/// # Errors
+/// [`FileError`].
+pub fn append_private(path: &Path) -> Result<File, FileError> {
+    let failed = |source| FileError::Write { path: path.to_owned(), source };
+    let file =
+        OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
+    check_private(path, &file).map(|()| file)
+}
+
+/// Makes a private file, which must not be there, to be filled while a program runs.
+///
+/// # Errors
+/// [`FileError::Present`], [`FileError::Write`].
+pub fn create_private(path: &Path) -> Result<File, FileError> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(|source| {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::AlreadyExists => FileError::Present { path },
+            _ => FileError::Write { path, source },
+        }
+    })
+}
+
+/// Refuses an open file that group or others can read or write. What is no file,
+/// such as a terminal, has no such permissions.
+fn check_private(path: &Path, file: &File) -> Result<(), FileError> {
+    let metadata =
+        file.metadata().map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    let mode = metadata.mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        return Err(FileError::NotPrivate { path: path.to_owned(), mode });
+    }
+    Ok(())
 }
 
 /// Reads a text file. What is `access`ed as private is refused if group or
@@ -101,10 +145,8 @@ impl FileError {
 pub fn read(path: &Path, access: Access) -> Result<Zeroizing<String>, FileError> {
     let failed = |source| FileError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.mode() & 0o7777;
-    if access == Access::Private && metadata.is_file() && mode & 0o077 != 0 {
-        return Err(FileError::NotPrivate { path: path.to_owned(), mode });
+    if access == Access::Private {
+        check_private(path, &file)?;
     }
     read_limited(&mut file)
         .map_err(failed)?
@@ -207,6 +249,24 @@ mod tests {
             assert!(error.to_string().contains("chmod 600"), "{error}");
         }
         assert!(read(&path, Access::Public).is_ok());
+    }
+
+    #[test]
+    fn a_file_that_grows_is_private_and_nothing_in_it_is_lost() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("grows");
+        for text in ["one", "two"] {
+            append_private(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o600);
+        assert_eq!(read(&path, Access::Private).unwrap().as_str(), "onetwo");
+        assert!(create_private(&path).unwrap_err().is_mistake());
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert!(append_private(&path).unwrap_err().to_string().contains("chmod 600"));
+        assert_eq!(read(&path, Access::Public).unwrap().as_str(), "onetwo");
+        let new = directory.path().join("new");
+        create_private(&new).unwrap();
+        assert_eq!(new.metadata().unwrap().mode() & 0o7777, 0o600);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod gateway;
 mod inputs;
 mod member;
 mod meter;
+mod recorder;
 mod service;
 
 use std::net::SocketAddr;
@@ -27,6 +28,7 @@ pub use cloud::run as run_cloud;
 pub(crate) use console::{CLOUD_HELP, HELP as CONSOLE_HELP};
 pub use device::run as run_device;
 pub use gateway::run as run_gateway;
+pub use recorder::RecordFiles;
 
 use crate::error::Error;
 use crate::events::{Event, Ports, Printer};
@@ -35,6 +37,8 @@ use console::Flow;
 use files::PartyFiles;
 use inputs::{Input, Inputs, Stdin};
 use member::Member;
+use meter::Meter;
+use recorder::Recorder;
 
 /// The time between two looks at the clock of this computer, which may be set.
 const CLOCK_EVERY: Duration = Duration::from_secs(60);
@@ -43,13 +47,15 @@ const CLOCK_EVERY: Duration = Duration::from_secs(60);
 const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// What the command line says of how to run a role, besides its configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manner {
     /// Whether the role ends when its standard input does.
     pub stop_at_eof: bool,
     /// Whether its services listen on any ports that are free, instead of those
     /// in its configuration.
     pub any_port: bool,
+    /// What is recorded of it.
+    pub record: RecordFiles,
 }
 
 /// What one role does with its events and deadlines.
@@ -86,6 +92,7 @@ trait Program {
 struct Desk {
     printer: Printer,
     files: PartyFiles,
+    recorder: Recorder,
 }
 
 /// Runs a program until it is told to stop.
@@ -133,6 +140,7 @@ fn run<P: Program>(
     if let Err(error) = driver.shutdown(program.role(), SHUTDOWN) {
         tracing::warn!(%error, "not every peer was told that its session is closed");
     }
+    desk.recorder.end();
     desk.printer.print(Event::Stopped)?;
     Ok(Exit::Success)
 }
@@ -140,7 +148,7 @@ fn run<P: Program>(
 /// Takes over what has changed in the files; a file with mistakes is reported,
 /// and what it said before stays in force.
 fn take_over_files(role: &mut impl Member, now: Instant, desk: &mut Desk) -> Result<(), Error> {
-    let Desk { printer, files } = desk;
+    let Desk { printer, files, .. } = desk;
     match files.trust_change() {
         Ok(None) => {}
         Ok(Some(change)) => {
@@ -202,6 +210,17 @@ impl WallClockWatch {
 /// Opens the sockets.
 fn open(config: Config) -> Result<Driver, Error> {
     Driver::open(config).map_err(|error| Error::Network(error.to_string()))
+}
+
+/// Has the recorder see each datagram from now on, and the meter if there is one.
+fn observe(driver: &mut Driver, recorder: &Recorder, meter: Option<Meter>) {
+    let mut datagrams = recorder.datagrams();
+    driver.observe(move |datagram| {
+        if let Some(meter) = &meter {
+            meter.note(datagram);
+        }
+        datagrams.note(datagram);
+    });
 }
 
 fn failed(error: std::io::Error) -> Error {

@@ -25,7 +25,7 @@ fn check(output: &Output) -> Value {
     assert_eq!(output.status.code(), Some(0), "{text}\n{errors}");
     assert_eq!(report["ok"], true);
     let steps = report["steps"].as_array().unwrap();
-    assert_eq!(steps.len(), 7, "{text}");
+    assert_eq!(steps.len(), 9, "{text}");
     for (index, step) in steps.iter().enumerate() {
         assert_eq!(step["step"], index + 1);
         assert_eq!(step["ok"], true, "{step}");

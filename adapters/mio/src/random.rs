@@ -4,8 +4,9 @@ use getrandom::SysRng;
 use iot_crypto::crypto::RustCrypto;
 
 /// The provider of a party on a host: RustCrypto's implementations, with the
-/// operating system's random numbers.
-pub type OsProvider = RustCrypto<SysRng>;
+/// operating system's random numbers. The secrets of sessions go to the key log `L`,
+/// if there is one ([`RustCrypto::with_key_log`]).
+pub type OsProvider<L = ()> = RustCrypto<SysRng, L>;
 
 /// An [`OsProvider`]. It holds no state; make as many as there are parties.
 #[must_use]

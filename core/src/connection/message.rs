@@ -221,3 +221,47 @@ impl<X> Encode<X> for Raw<'_> {
         encoder.writer_mut().write_all(self.0).map_err(encode::Error::write)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::items::{Item, bytes, codec_properties, credential, number};
+    use crate::testing::reencode;
+
+    /// M2 (SPEC.md section 9.2). M1 is public, and has its properties there.
+    fn response() -> BoxedStrategy<Item> {
+        let numbers = (number(u32::MAX.into()), number(u64::MAX), number(u16::MAX.into()));
+        (numbers, bytes(32), credential(), bytes(64))
+            .prop_map(|((incarnation, time, port), ephemeral, credential, signature)| {
+                let head = [Item::Number(2), Item::Number(1)];
+                let rest = [incarnation, time, port, ephemeral, credential, signature];
+                Item::List([&head[..], &rest].concat())
+            })
+            .boxed()
+    }
+
+    codec_properties!(responses, response(), reencode::<SignedResponse>);
+
+    proptest! {
+        #[test]
+        fn what_is_read_of_a_response_is_what_was_written(item in response()) {
+            let SignedResponse { response, signature } =
+                cbor::decode(&item.encode()).unwrap();
+            let time = response.time.map_or(0, UnixTime::as_secs);
+            prop_assert_eq!(response.time.is_some(), time != 0);
+            let numbers = [response.incarnation.into(), time, response.transmission_port.into()];
+            prop_assert_eq!(&numbers.map(Item::Number)[..], &item.items()[2..5]);
+            let keys = [response.ephemeral.0.to_vec(), signature.0.to_vec()].map(Item::Bytes);
+            prop_assert_eq!([&keys[0], &keys[1]], [&item.items()[5], &item.items()[7]]);
+            // What is signed is the same with one item less.
+            let signed = Item::List(item.items()[..7].to_vec()).encode();
+            let mut bytes = vec![0; signed.len()];
+            prop_assert_eq!(cbor::encode(&response, &mut bytes), Ok(signed.len()));
+            prop_assert_eq!(bytes, signed);
+        }
+    }
+}

@@ -145,7 +145,23 @@ impl<'b, C> Decode<'b, C> for Refused {
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::items::{Item, bytes, codec_properties, number};
+    use crate::testing::reencode;
+
+    fn refused() -> BoxedStrategy<Item> {
+        (number(u8::MAX.into()), bytes(8))
+            .prop_map(|(code, refers_to)| {
+                Item::List(vec![Item::Number(3), Item::Number(1), code, refers_to])
+            })
+            .boxed()
+    }
+
+    codec_properties!(refusals, refused(), reencode::<Refused>);
 
     #[test]
     fn every_code_is_read_as_it_is_written() {

@@ -218,7 +218,22 @@ impl<'b, C> Decode<'b, C> for Segment<'b> {
 mod tests {
     use std::vec::Vec;
 
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::items::{Item, bytes, codec_properties, number};
+    use crate::testing::reencode;
+
+    fn segment() -> BoxedStrategy<Item> {
+        let part = (0..300_usize).prop_flat_map(bytes);
+        (number(u16::MAX.into()), number(u16::MAX.into()), part)
+            .prop_map(|(total, offset, part)| {
+                Item::List(Vec::from([Item::Number(0), total, offset, part]))
+            })
+            .boxed()
+    }
+
+    codec_properties!(codec, segment(), reencode::<Segment<'_>>);
 
     /// Begins like a key negotiation's message.
     fn message(length: usize) -> Vec<u8> {

@@ -10,23 +10,35 @@ use sha2::Digest as _;
 use zeroize::Zeroize as _;
 
 use super::{
-    EntropyError, Invalid, Nonce, P256PublicKey, P256Secret, Provider, Sha256, Sha256Digest,
-    SharedSecret, Signature, SymmetricKey, Tag, X25519PublicKey, X25519Secret,
+    EntropyError, Invalid, KeyLog, KeyLogLabel, Nonce, P256PublicKey, P256Secret, Provider, Sha256,
+    Sha256Digest, SharedSecret, Signature, SymmetricKey, Tag, X25519PublicKey, X25519Secret,
 };
 
 /// A [`Provider`] in portable software, over a random number generator of the
 /// caller's: the operating system's on a host, a hardware generator's on a
 /// microcontroller, a seeded one in a test.
+///
+/// The secrets of sessions go to the key log `L`; usually there is none.
 #[derive(Clone, Debug)]
-pub struct RustCrypto<R> {
+pub struct RustCrypto<R, L = ()> {
     generator: R,
+    key_log: L,
 }
 
 impl<R: TryCryptoRng> RustCrypto<R> {
     /// A provider that draws its randomness from `generator`.
     #[must_use]
     pub const fn new(generator: R) -> Self {
-        Self { generator }
+        Self { generator, key_log: () }
+    }
+}
+
+impl<R: TryCryptoRng, L: KeyLog> RustCrypto<R, L> {
+    /// The same provider, which gives the secrets of all sessions away to
+    /// `key_log`: only for those who asked for it.
+    #[must_use]
+    pub fn with_key_log<M: KeyLog>(self, key_log: M) -> RustCrypto<R, M> {
+        RustCrypto { generator: self.generator, key_log }
     }
 }
 
@@ -52,7 +64,7 @@ fn secret_key(secret: &P256Secret) -> Result<p256::SecretKey, Invalid> {
     p256::SecretKey::from_slice(secret.expose()).map_err(|_| Invalid)
 }
 
-impl<R: TryCryptoRng> Provider for RustCrypto<R> {
+impl<R: TryCryptoRng, L: KeyLog> Provider for RustCrypto<R, L> {
     type Sha256 = sha2::Sha256;
     type AeadKey = ChaCha20Poly1305;
 
@@ -150,6 +162,10 @@ impl<R: TryCryptoRng> Provider for RustCrypto<R> {
     ) -> Result<(), Invalid> {
         key.decrypt_inout_detached(nonce.into(), aad, in_out.into(), tag.into())
             .map_err(|_| Invalid)
+    }
+
+    fn log_secret(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        self.key_log.log_secret(label, client_random, secret);
     }
 }
 

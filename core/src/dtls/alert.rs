@@ -167,7 +167,23 @@ impl Alert {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_encodes_to_the_same_bytes(
+            bytes in prop_oneof![
+                (1..=2_u8, any::<u8>()).prop_map(|(level, code)| std::vec![level, code]),
+                prop::collection::vec(any::<u8>(), 0..5),
+            ],
+        ) {
+            let accepted = Alert::decode(&bytes);
+            prop_assert_eq!(accepted.is_ok(), bytes.len() == 2 && (1..=2).contains(&bytes[0]));
+            prop_assert!(accepted.is_err() || accepted.unwrap().encode()[..] == bytes);
+        }
+    }
 
     #[test]
     fn every_code_has_one_description_and_every_description_its_code() {

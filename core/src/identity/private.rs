@@ -268,3 +268,25 @@ impl<'b, C> Decode<'b, C> for Stored {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::items::{Item, bytes, certificate, codec_properties};
+    use crate::testing::reencode;
+
+    /// SPEC.md section 3.3; whether the keys fit is not for the codec to say.
+    fn stored() -> BoxedStrategy<Item> {
+        (certificate(), bytes(32), bytes(32))
+            .prop_map(|(certificate, exchange, signing)| {
+                Item::List(vec![Item::Number(1), certificate, exchange, signing])
+            })
+            .boxed()
+    }
+
+    codec_properties!(private_files, stored(), reencode::<Stored>);
+}

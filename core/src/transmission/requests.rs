@@ -184,6 +184,15 @@ impl<const PENDING: usize, const SIZE: usize> Requests<PENDING, SIZE> {
         self.place_of(id).and_then(Option::take).is_some()
     }
 
+    /// Takes the deadline of a request away, so that it is kept until it is answered;
+    /// whether there is such a request, and it was not given up.
+    pub(crate) fn keep(&mut self, id: MessageId) -> bool {
+        let place = self.place_of(id).and_then(Option::as_mut);
+        let Some(pending) = place.filter(|pending| pending.is_live()) else { return false };
+        pending.expires = None;
+        true
+    }
+
     /// Takes an answer of the peer. `None` if it belongs to no request that is
     /// waiting for it, or can't be an answer to it: it is to be dropped.
     pub fn handle_answer(&mut self, now: Instant, answer: &Message<'_>) -> Option<Answered> {

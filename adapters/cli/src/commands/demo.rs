@@ -19,7 +19,8 @@ and the measurements.
 Examples:
   iot-crypto demo
   iot-crypto demo --stay
-  iot-crypto demo --keep demo-files")]
+  iot-crypto demo --keep demo-files
+  iot-crypto demo --capture demo.pcapng && wireshark demo.pcapng")]
 pub struct Demo {
     /// Go on after the steps, and show readings until Ctrl-C
     #[arg(long, conflicts_with = "json")]
@@ -27,6 +28,10 @@ pub struct Demo {
     /// Make the files in DIR, which must be new or empty, and keep them
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Have the gateway, whom everything passes, write it to FILE, which must be new,
+    /// with the secrets and what they open (pcapng)
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
 }
 
 impl Demo {
@@ -35,6 +40,11 @@ impl Demo {
     /// # Errors
     /// [`Error`].
     pub fn run(&self, context: &Context) -> Result<Exit, Error> {
-        demo::run(&Manner { format: context.format, stay: self.stay, keep: self.keep.clone() })
+        demo::run(&Manner {
+            format: context.format,
+            stay: self.stay,
+            keep: self.keep.clone(),
+            capture: self.capture.clone(),
+        })
     }
 }

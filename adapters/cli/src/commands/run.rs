@@ -7,7 +7,7 @@ use clap::Args;
 use super::Context;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::roles::{self, CLOUD_HELP, CONSOLE_HELP, Manner};
+use crate::roles::{self, CLOUD_HELP, CONSOLE_HELP, Manner, RecordFiles};
 
 /// What the help of every role says of what happens outside the network.
 const LIVE: &str = "\
@@ -18,7 +18,11 @@ Signals: SIGTERM and SIGINT close all sessions and end it; SIGHUP looks at the
 files again; SIGUSR1 tells what was sent of each kind of message.
 
 With --json it prints one object for each event, with the fields at (RFC 3339) and
-event, and those of the event.";
+event, and those of the event.
+
+To look into what goes over the network, give --capture FILE and open it in Wireshark
+with the dissector that comes with the sources (conformance/dissector). Captures and
+key logs hold the secrets of all sessions; they have mode 0600, and grow without limit.";
 
 const DEVICE_EXAMPLE: &str = "\
 Example of a configuration:
@@ -55,6 +59,8 @@ pub struct Device {
     /// End when standard input ends
     #[arg(long)]
     stop_at_eof: bool,
+    #[command(flatten)]
+    record: Record,
 }
 
 /// The arguments of `gateway`.
@@ -84,11 +90,33 @@ struct Service {
     /// End when standard input ends
     #[arg(long)]
     stop_at_eof: bool,
+    #[command(flatten)]
+    record: Record,
+}
+
+/// What every role can be asked to record.
+#[derive(Debug, Args)]
+struct Record {
+    /// Write all datagrams to FILE, which must be new, with the secrets and what they
+    /// open (pcapng)
+    #[arg(long, value_name = "FILE")]
+    capture: Option<PathBuf>,
+    /// Write the secrets of all sessions to the end of FILE (in the format of
+    /// SSLKEYLOGFILE, RFC 9850)
+    #[arg(long, value_name = "FILE")]
+    key_log: Option<PathBuf>,
+}
+
+impl Record {
+    fn files(&self) -> RecordFiles {
+        RecordFiles { capture: self.capture.clone(), key_log: self.key_log.clone() }
+    }
 }
 
 impl Service {
-    const fn manner(&self) -> Manner {
-        Manner { stop_at_eof: self.stop_at_eof, any_port: self.any_port }
+    fn manner(&self) -> Manner {
+        let (stop_at_eof, any_port) = (self.stop_at_eof, self.any_port);
+        Manner { stop_at_eof, any_port, record: self.record.files() }
     }
 }
 
@@ -98,8 +126,9 @@ impl Device {
     /// # Errors
     /// [`Error`].
     pub fn run(&self, context: &Context) -> Result<Exit, Error> {
-        let manner = Manner { stop_at_eof: self.stop_at_eof, any_port: false };
-        roles::run_device(context, &self.config, manner)
+        let (stop_at_eof, any_port) = (self.stop_at_eof, false);
+        let manner = Manner { stop_at_eof, any_port, record: self.record.files() };
+        roles::run_device(context, &self.config, &manner)
     }
 }
 
@@ -109,7 +138,7 @@ impl Gateway {
     /// # Errors
     /// [`Error`].
     pub fn run(&self, context: &Context) -> Result<Exit, Error> {
-        roles::run_gateway(context, &self.service.config, self.service.manner())
+        roles::run_gateway(context, &self.service.config, &self.service.manner())
     }
 }
 
@@ -119,6 +148,6 @@ impl Cloud {
     /// # Errors
     /// [`Error`].
     pub fn run(&self, context: &Context) -> Result<Exit, Error> {
-        roles::run_cloud(context, &self.service.config, self.service.manner())
+        roles::run_cloud(context, &self.service.config, &self.service.manner())
     }
 }

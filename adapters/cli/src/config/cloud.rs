@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::field;
 use super::party::{Party, PartyFields};
 use super::service::{Cookies, RawRotation, Service, ServiceFields};
-use crate::document::{Document, Review};
+use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
 use iot_crypto_mio::OsProvider;
 
@@ -49,9 +49,16 @@ impl CloudConfig {
     /// [`Error::File`] if the file itself can't be read, or else
     /// [`Error::Mistakes`].
     pub fn load(provider: &OsProvider, path: &Path) -> Result<Self, Error> {
-        let document = Document::read(path)?;
+        Ok(Self::check(provider, &Document::read(path)?)?)
+    }
+
+    /// Checks the configuration `document`, and reads everything that it names.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] in it.
+    pub fn check(provider: &OsProvider, document: &Document) -> Result<Self, Mistakes> {
         let raw: RawCloud = document.parse()?;
-        let mut review = Review::new(&document);
+        let mut review = Review::new(document);
         let party = PartyFields {
             identity: &raw.identity,
             endorsements: &raw.endorsements,
@@ -73,6 +80,6 @@ impl CloudConfig {
         let max_gateways =
             field::number(&mut review, gateways, "max_gateways", 1..=1_000_000, 1_000);
         let config = party.map(|party| Self { party, service, max_gateways });
-        Ok(review.finish(config)?)
+        review.finish(config)
     }
 }

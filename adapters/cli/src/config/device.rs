@@ -15,7 +15,7 @@ pub use part::{ActuatorConfig, SensorConfig};
 
 use super::field;
 use super::party::{Party, PartyFields};
-use crate::document::{Document, Review};
+use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
 use alert::RawAlert;
 use iot_crypto_mio::OsProvider;
@@ -128,9 +128,16 @@ impl DeviceConfig {
     /// [`Error::File`] if the file itself can't be read, or else
     /// [`Error::Mistakes`].
     pub fn load(provider: &OsProvider, path: &Path) -> Result<Self, Error> {
-        let document = Document::read(path)?;
+        Ok(Self::check(provider, &Document::read(path)?)?)
+    }
+
+    /// Checks the configuration `document`, and reads everything that it names.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] in it.
+    pub fn check(provider: &OsProvider, document: &Document) -> Result<Self, Mistakes> {
         let raw: RawDevice = document.parse()?;
-        let mut review = Review::new(&document);
+        let mut review = Review::new(document);
         let party = PartyFields {
             identity: &raw.identity,
             endorsements: &raw.endorsements,
@@ -168,7 +175,7 @@ impl DeviceConfig {
             retry,
             retry_limit,
         });
-        Ok(review.finish(config)?)
+        review.finish(config)
     }
 }
 

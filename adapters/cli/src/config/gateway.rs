@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::field;
 use super::party::{Party, PartyFields};
 use super::service::{Cookies, RawRotation, Service, ServiceFields};
-use crate::document::{Document, Review};
+use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
 use iot_crypto_mio::OsProvider;
 
@@ -123,9 +123,16 @@ impl GatewayConfig {
     /// [`Error::File`] if the file itself can't be read, or else
     /// [`Error::Mistakes`].
     pub fn load(provider: &OsProvider, path: &Path) -> Result<Self, Error> {
-        let document = Document::read(path)?;
+        Ok(Self::check(provider, &Document::read(path)?)?)
+    }
+
+    /// Checks the configuration `document`, and reads everything that it names.
+    ///
+    /// # Errors
+    /// All [`Mistakes`] in it.
+    pub fn check(provider: &OsProvider, document: &Document) -> Result<Self, Mistakes> {
         let raw: RawGateway = document.parse()?;
-        let mut review = Review::new(&document);
+        let mut review = Review::new(document);
         let party = PartyFields {
             identity: &raw.identity,
             endorsements: &raw.endorsements,
@@ -150,7 +157,7 @@ impl GatewayConfig {
         let max_devices = field::number(&mut review, devices, "max_devices", 1..=1_000_000, 10_000);
         let config =
             party.map(|party| Self { party, service, advertise, cloud, poll, max_devices });
-        Ok(review.finish(config)?)
+        review.finish(config)
     }
 }
 

@@ -65,7 +65,8 @@ impl Display {
 
     /// A command that is run beside the parties.
     pub(super) fn shell(&self, line: &str) {
-        self.line(&format!("   {BOLD}$ iot-crypto {line}{BOLD:#}"));
+        let parts = wrap(&format!("$ iot-crypto {line}"), WIDTH - MARGIN);
+        self.line(&format!("   {BOLD}{}{BOLD:#}", parts.join(" \\\n         ")));
     }
 
     /// A line that is typed for a party.

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use super::{Actor, Failure};
 use crate::error::Error;
-use crate::files::FileError;
+use crate::files::{self, FileError};
 use crate::sensors::Source;
 use crate::value::Value;
 
@@ -29,6 +29,8 @@ pub(super) struct Network {
     directory: Directory,
     program: PathBuf,
     discovery_port: u16,
+    /// Where the gateway records its datagrams, if it does.
+    capture: Option<PathBuf>,
 }
 
 enum Directory {
@@ -39,8 +41,10 @@ enum Directory {
 }
 
 impl Network {
-    /// An empty directory that only its owner can read.
-    pub(super) fn new(keep: Option<&Path>) -> Result<Self, Error> {
+    /// An empty directory that only its owner can read. The file `capture` must not
+    /// be there.
+    pub(super) fn new(keep: Option<&Path>, capture: Option<&Path>) -> Result<Self, Error> {
+        let capture = capture.map(absent).transpose()?;
         let directory = match keep {
             Some(path) => {
                 make_directory(path)?;
@@ -59,7 +63,7 @@ impl Network {
             .map_err(|error| Error::Unexpected(format!("where is this program? {error}")))?;
         let discovery_port = free_port()
             .map_err(|error| Error::Network(format!("no UDP port can be had: {error}")))?;
-        Ok(Self { directory, program, discovery_port })
+        Ok(Self { directory, program, discovery_port, capture })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -72,6 +76,11 @@ impl Network {
     /// The program that plays all parties: this one.
     pub(super) fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// Where a party records its datagrams, if it does.
+    pub(super) fn capture(&self, actor: Actor) -> Option<&Path> {
+        self.capture.as_deref().filter(|_| actor == Actor::Hall)
     }
 
     /// Where the files stay after the end, if they do; `failed` if the
@@ -124,6 +133,12 @@ impl Network {
             self.command(&format!(
                 "trust add {name}.trust {company}.certificate --authority full"
             ))?;
+            // Each has its own copy, as on machines of their own, so that a new key
+            // has to travel.
+            let file = |name: &str| self.path().join(format!("{name}.network"));
+            fs::copy(file("demo"), file(name)).map_err(|error| {
+                Failure::Problem(format!("the network key can't be copied: {error}"))
+            })?;
         }
         // For the device to follow a gateway of the other company.
         self.command(&format!("trust add freezer.trust {OURS}.certificate"))
@@ -136,13 +151,13 @@ impl Network {
         let own = match actor {
             Actor::Cloud => "bind = [\"127.0.0.1\"]\n".to_owned(),
             Actor::Hall => self.gateway(cloud),
-            Actor::Boiler => self.device(BOILER),
-            Actor::Meter => self.device(&meter()),
-            Actor::Freezer => self.device(FREEZER),
+            Actor::Boiler => self.device("", BOILER),
+            Actor::Meter => self.device("", &meter()),
+            Actor::Freezer => self.device(FREEZER_LINK, FREEZER),
         };
         let text = format!(
             "identity = \"{name}.identity\"\nendorsements = [\"{name}.endorsement\"]\n\
-             trust = \"{name}.trust\"\nnetwork = \"demo.network\"\n{own}"
+             trust = \"{name}.trust\"\nnetwork = \"{name}.network\"\n{own}"
         );
         let path = self.path().join(format!("{name}.toml"));
         fs::write(&path, text)
@@ -153,15 +168,16 @@ impl Network {
         let cloud = cloud.map_or_else(String::new, |at| format!("[cloud]\naddress = \"{at}\"\n"));
         format!(
             "bind = [\"127.0.0.1\"]\n{cloud}[advertise]\nevery = \"300ms\"\nport = {}\n\
-             [poll]\nevery = \"1s\"\n",
+             [poll]\nevery = \"1s\"\n[rotation]\nage = \"3s\"\n",
             self.discovery_port
         )
     }
 
-    fn device(&self, parts: &str) -> String {
+    /// A device with these lines of its own, and these parts.
+    fn device(&self, own: &str, parts: &str) -> String {
         format!(
-            "retry = \"500ms\"\nretry_limit = \"500ms\"\n[listen]\ndiscovery_port = {}\n\
-             bind = [\"127.0.0.1\"]\n{parts}",
+            "retry = \"500ms\"\nretry_limit = \"500ms\"\n\
+             listen.discovery_port = {}\nlisten.bind = [\"127.0.0.1\"]\n{own}{parts}",
             self.discovery_port
         )
     }
@@ -196,6 +212,14 @@ source = \"temperature\"
 label = \"switch\"
 kind = \"state\"
 initial = false
+";
+
+/// The freezer sleeps most of the time, and its network carries small packets only:
+/// its part of the key negotiation needs two.
+const FREEZER_LINK: &str = "\
+sleepy = true
+wake = \"500ms\"
+listen.path_mtu = 256
 ";
 
 const FREEZER: &str = "\
@@ -241,6 +265,15 @@ pub(super) fn make_traffic() -> io::Result<()> {
 /// A UDP port that nobody uses now.
 fn free_port() -> io::Result<u16> {
     Ok(UdpSocket::bind("0.0.0.0:0")?.local_addr()?.port())
+}
+
+/// The whole path of a file that the gateway, which runs in another directory, is
+/// going to make. Whether it can is found out now, and not in the gateway's log.
+fn absent(path: &Path) -> Result<PathBuf, Error> {
+    files::create_private(path)?;
+    let unwritable = |source| unwritable(path, source);
+    fs::remove_file(path).map_err(unwritable)?;
+    std::path::absolute(path).map_err(unwritable)
 }
 
 fn make_directory(path: &Path) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! The parties as processes of their own.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -74,9 +75,12 @@ impl Processes {
         let log = File::create(network.path().join(format!("{name}.log"))).map_err(failed)?;
         let events = File::create(network.path().join(format!("{name}.events"))).map_err(failed)?;
         let any_port = if role == "device" { [].as_slice() } else { &["--any-port"] };
+        let capture =
+            network.capture(actor).map(|path| [OsStr::new("--capture"), path.as_os_str()]);
         let mut child = Command::new(network.program())
             .args([role, &format!("{name}.toml"), "--json", "--color", "never", "--stop-at-eof"])
             .args(any_port)
+            .args(capture.into_iter().flatten())
             .current_dir(network.path())
             // A party whose input ends, ends: so that none stays when this process
             // is killed.

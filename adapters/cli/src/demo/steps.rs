@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use iot_crypto::identity::Refusal;
+use iot_crypto::transmission::ErrorCode;
 
 use super::display::Display;
 use super::expectation::{Expectation, Expectations};
@@ -31,7 +32,7 @@ pub(super) struct Play {
 /// What a step does; what it gives is worth telling.
 type Act = fn(&mut Play) -> Result<Option<String>, Failure>;
 
-const STEPS: [(&str, Act); 7] = [
+const STEPS: [(&str, Act); 9] = [
     ("A network is made, and its gateway joins the cloud", Play::make_network),
     ("Two devices hear the gateway, are verified, and are polled", Play::connect_devices),
     ("The cloud commands a device", Play::command),
@@ -39,6 +40,8 @@ const STEPS: [(&str, Act); 7] = [
     ("A device of an unknown company is refused", Play::refuse),
     ("The company becomes a partner, and its device is let in", Play::partner),
     ("The partnership ends, and with it the session, at once", Play::part),
+    ("Keys are replaced under way: the network's, and those of sessions", Play::replace_keys),
+    ("A device is stolen, and its company revokes it", Play::revoke),
 ];
 
 impl Play {
@@ -155,9 +158,8 @@ impl Play {
     }
 
     fn command(&mut self) -> Result<Option<String>, Failure> {
-        let line = "command boiler switch true";
-        self.display.typed(Actor::Cloud, line);
-        self.processes.type_line(Actor::Cloud, line)?;
+        self.type_line(Actor::Cloud, "command boiler switch true")?;
+        self.type_line(Actor::Cloud, "read boiler door")?;
         self.expect(
             0,
             [
@@ -171,6 +173,8 @@ impl Play {
                     if is(device, Actor::Boiler) && state == "done"
                         && *result == Some(Scalar::Bool(true)))
                 }),
+                no_door(Actor::Hall),
+                no_door(Actor::Cloud),
             ],
         )?;
         Ok(None)
@@ -199,7 +203,7 @@ impl Play {
     fn refuse(&mut self) -> Result<Option<String>, Failure> {
         self.network.configure(Actor::Freezer, None)?;
         self.start(Actor::Freezer)?;
-        self.expect(0, refusal())?;
+        self.expect(0, refusal(Actor::Freezer, Refusal::NoTrustedEndorsement))?;
         Ok(None)
     }
 
@@ -213,6 +217,9 @@ impl Play {
                 connected(Actor::Freezer, Actor::Hall),
                 readings(Actor::Hall, Actor::Freezer),
                 readings(Actor::Cloud, Actor::Freezer),
+                Expectation::new(Actor::Freezer, "asks what is waiting", |event| {
+                    *event == Event::Woke
+                }),
             ],
         )?;
         Ok(None)
@@ -222,20 +229,60 @@ impl Play {
         let from = self.history.len();
         self.shell(&format!("trust remove hall.trust {THEIRS}"))?;
         let changed = self.network.changed("hall.trust")?;
-        let cut = |actor: Actor, peer: Actor| {
-            Expectation::new(
-                actor,
-                format!("has no session with {}", peer.name()),
-                move |event| matches!(event, Event::Disconnected { peer: who, .. } if is(who, peer)),
-            )
-        };
-        let times = self
-            .expect(from, [cut(Actor::Hall, Actor::Freezer), cut(Actor::Freezer, Actor::Hall)])?;
-        self.expect(from, refusal())?;
+        let cut = [(Actor::Hall, Actor::Freezer), (Actor::Freezer, Actor::Hall)];
+        let times = self.expect(from, cut.map(|(actor, peer)| disconnected(actor, peer)))?;
+        self.expect(from, refusal(Actor::Freezer, Refusal::NoTrustedEndorsement))?;
         let last = times.into_iter().max().unwrap_or(changed);
         // Events are in whole milliseconds.
         let ms = milliseconds(last.duration_since(changed).unwrap_or_default()).max(1);
         Ok(Some(format!("the session was cut {ms} ms after the trust file had changed")))
+    }
+
+    fn replace_keys(&mut self) -> Result<Option<String>, Failure> {
+        let from = self.history.len();
+        self.shell("network rotate cloud.network")?;
+        let takes = |actor: Actor| {
+            Expectation::new(
+                actor,
+                "takes the new network key",
+                |event| matches!(event, Event::NetworkKeys { added, .. } if !added.is_empty()),
+            )
+        };
+        let all = [Actor::Cloud, Actor::Hall, Actor::Boiler, Actor::Meter];
+        self.expect(from, all.map(takes))?;
+        // As old as the gateway lets keys of sessions become.
+        let replaces = |actor: Actor| {
+            Expectation::new(actor, "has a new session, and lost none", |event| {
+                matches!(event, Event::Connected { replaced: true, .. })
+            })
+        };
+        self.expect(0, [Actor::Boiler, Actor::Meter].map(replaces))?;
+        Ok(None)
+    }
+
+    fn revoke(&mut self) -> Result<Option<String>, Failure> {
+        let from = self.history.len();
+        self.shell(&format!(
+            "revoke --issuer {OURS}.identity --subject meter.certificate --out meter.revocation"
+        ))?;
+        self.type_line(Actor::Cloud, "revoke meter.revocation")?;
+        let revoked = |actor: Actor| {
+            Expectation::new(actor, "knows that meter is revoked", |event| {
+                matches!(event, Event::Revoked { name, .. }
+                    if name.as_deref() == Some(Actor::Meter.name()))
+            })
+        };
+        self.expect(
+            from,
+            [
+                revoked(Actor::Cloud),
+                revoked(Actor::Hall),
+                disconnected(Actor::Hall, Actor::Meter),
+                disconnected(Actor::Meter, Actor::Hall),
+            ],
+        )?;
+        self.expect(from, refusal(Actor::Meter, Refusal::Revoked))?;
+        Ok(None)
     }
 
     /// What was sent, as the services count it, and as long as the files are.
@@ -253,6 +300,12 @@ impl Play {
 
     fn start(&mut self, actor: Actor) -> Result<(), Failure> {
         self.processes.start(&self.network, actor)
+    }
+
+    /// Types a line for a party and shows it.
+    fn type_line(&mut self, actor: Actor, line: &str) -> Result<(), Failure> {
+        self.display.typed(actor, line);
+        self.processes.type_line(actor, line)
     }
 
     /// Runs a command and shows it.
@@ -308,10 +361,25 @@ fn connected(actor: Actor, peer: Actor) -> Expectation {
     )
 }
 
+fn disconnected(actor: Actor, peer: Actor) -> Expectation {
+    Expectation::new(
+        actor,
+        format!("has no session with {}", peer.name()),
+        move |event| matches!(event, Event::Disconnected { peer: who, .. } if is(who, peer)),
+    )
+}
+
 fn readings(actor: Actor, device: Actor) -> Expectation {
     Expectation::new(actor, format!("gets readings of {}", device.name()), move |event| {
         matches!(event, Event::Readings { device: who, readings }
             if is(who, device) && !readings.is_empty())
+    })
+}
+
+fn no_door(actor: Actor) -> Expectation {
+    Expectation::new(actor, "hears that boiler has no door", |event| {
+        matches!(event, Event::RequestFailed { device: Some(device), reason, .. }
+            if is(device, Actor::Boiler) && *reason == ErrorCode::UnknownLabel.to_string())
     })
 }
 
@@ -323,21 +391,21 @@ fn alert(actor: Actor) -> Expectation {
     )
 }
 
-/// The third device is refused, since nobody who is trusted endorsed it; both
-/// sides say so.
-fn refusal() -> [Expectation; 3] {
+/// A device is refused, as both sides and the cloud say.
+fn refusal(device: Actor, refusal: Refusal) -> [Expectation; 3] {
+    let name = device.name();
     [
-        Expectation::new(Actor::Hall, "refuses freezer", |event| {
+        Expectation::new(Actor::Hall, format!("refuses {name}"), move |event| {
             matches!(event, Event::Refused { peer: Some(who), code, .. }
-                if is(who, Actor::Freezer) && *code == Refusal::NoTrustedEndorsement.code())
+                if is(who, device) && *code == refusal.code())
         }),
-        Expectation::new(Actor::Freezer, "is told why it is refused", |event| {
-            let reason = Refusal::NoTrustedEndorsement.to_string();
+        Expectation::new(device, "is told why it is refused", move |event| {
+            let reason = refusal.to_string();
             matches!(event, Event::Failed { reason: told, .. } if told.contains(&reason))
         }),
-        Expectation::new(Actor::Cloud, "hears that freezer is refused", |event| {
-            matches!(event, Event::Presence { device, state, .. }
-                if is(device, Actor::Freezer) && state == "refused")
+        Expectation::new(Actor::Cloud, format!("hears that {name} is refused"), move |event| {
+            matches!(event, Event::Presence { device: who, state, .. }
+                if is(who, device) && state == "refused")
         }),
     ]
 }

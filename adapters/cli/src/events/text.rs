@@ -103,6 +103,7 @@ impl Display for Event {
                 write!(f, "{}: ", device.label())?;
                 list(f, readings)
             }
+            Self::Woke => f.write_str("woke up, and asks its gateway what is waiting"),
             Self::AlertRaised { severity, reading, text, .. } => {
                 alert(f, format_args!("raises a {severity}"), reading, text)
             }

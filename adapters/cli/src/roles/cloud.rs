@@ -14,8 +14,9 @@ use super::console::{self, Command, Flow};
 use super::files::PartyFiles;
 use super::inputs::Stdin;
 use super::member::{self, HostCloud};
+use super::recorder::Recorder;
 use super::service::{self, Names};
-use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports};
+use super::{Desk, Manner, Program, WallClockWatch, advice, observe, open, ports};
 use crate::argument::Source;
 use crate::commands::Context;
 use crate::config::CloudConfig;
@@ -35,11 +36,12 @@ struct CloudProgram {
 ///
 /// # Errors
 /// [`Error`], if it can't be started, or can't go on.
-pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error> {
+pub fn run(context: &Context, path: &Path, manner: &Manner) -> Result<Exit, Error> {
     let provider = context.provider.clone();
     let config = CloudConfig::load(&provider, path)?;
     let (files, trust) = PartyFiles::open(provider.clone(), &config.party)?;
     let certificate = config.party.identity.certificate();
+    let recorder = Recorder::start(&manner.record)?;
     let printer = Printer::new(context.format, certificate.name().to_string());
     let party = Who::new(Role::Cloud, config.party.identity.id(), Some(certificate.name()));
 
@@ -47,9 +49,11 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     let network = Config::cloud(negotiation, transmission);
     let network = service::on_addresses(network, &config.service);
     let max_datagram = network.datagram_size();
-    let driver = open(network)?;
+    let mut driver = open(network)?;
+    observe(&mut driver, &recorder, None);
     let keys = config.party.network.clone();
-    let own = member::party(provider.clone(), &config.party, trust, keys, WallClock::unknown())?;
+    let role_provider = provider.clone().with_key_log(recorder.tap());
+    let own = member::party(role_provider, &config.party, trust, keys, WallClock::unknown())?;
     let transmission = service::bound_port(&driver, LocalPort::Transmission);
     let settings =
         service::settings(&config.service, config.max_gateways, transmission, max_datagram);
@@ -59,7 +63,13 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     printer.print(Event::Started { party, ports: ports(&driver), looks_for: String::new() })?;
     let stdin = if manner.stop_at_eof { Stdin::CommandsUntilEnd } else { Stdin::Commands };
     let program = CloudProgram { cloud: Box::new(cloud), provider, gateways: Names::default() };
-    super::run(program, driver, Desk { printer, files }, stdin, Some(WallClockWatch::new()))
+    super::run(
+        program,
+        driver,
+        Desk { printer, files, recorder },
+        stdin,
+        Some(WallClockWatch::new()),
+    )
 }
 
 impl CloudProgram {

@@ -22,8 +22,9 @@ use super::files::PartyFiles;
 use super::inputs::Stdin;
 use super::member::{self, HostDevice, Member as _};
 use super::meter::Meter;
+use super::recorder::Recorder;
 use super::service::Names;
-use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports, service};
+use super::{Desk, Manner, Program, WallClockWatch, advice, observe, open, ports, service};
 use crate::commands::Context;
 use crate::config::{Clock, DeviceConfig};
 use crate::error::Error;
@@ -64,16 +65,18 @@ enum Task {
 ///
 /// # Errors
 /// [`Error`], if it can't be started, or can't go on.
-pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error> {
+pub fn run(context: &Context, path: &Path, manner: &Manner) -> Result<Exit, Error> {
     let provider = context.provider.clone();
     let config = DeviceConfig::load(&provider, path)?;
     let (files, trust) = PartyFiles::open(provider.clone(), &config.party)?;
     let certificate = config.party.identity.certificate();
+    let recorder = Recorder::start(&manner.record)?;
     let printer = Printer::new(context.format, certificate.name().to_string());
     let party = Who::new(Role::Device, config.party.identity.id(), Some(certificate.name()));
 
     let mut driver = open(network_config(&config))?;
-    let meter = Meter::attach(&mut driver);
+    let meter = Meter::default();
+    observe(&mut driver, &recorder, Some(meter.clone()));
     let now = driver.now();
     let (state, kept) = match &config.state {
         Some(path) => {
@@ -87,7 +90,8 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
         Clock::Gateway => WallClock::with_floor(kept.time),
     };
     let keys = kept.with(config.party.network.clone());
-    let own = member::party(provider, &config.party, trust, keys, clock)?;
+    let own =
+        member::party(provider.with_key_log(recorder.tap()), &config.party, trust, keys, clock)?;
     let device = HostDevice::new(own, settings(&config), now);
 
     let looks_for = config.gateway.map_or_else(
@@ -107,7 +111,7 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
         search: config.gateway.is_none().then(|| Search::begin(now)),
         wake: config.wake.map(|every| (now + every, every)),
     };
-    super::run(program, driver, Desk { printer, files }, stdin, watch)
+    super::run(program, driver, Desk { printer, files, recorder }, stdin, watch)
 }
 
 fn network_config(config: &DeviceConfig) -> Config {
@@ -320,8 +324,11 @@ impl Program for DeviceProgram {
             && now >= *next
         {
             *next = now + *every;
-            if let Err(error) = self.device.wake(now) {
-                tracing::debug!(%error, "the gateway is not asked what is waiting");
+            match self.device.wake(now) {
+                Ok(_) if self.device.gateway().is_some() => desk.printer.print(Event::Woke)?,
+                // It asks when it is connected.
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "the gateway is not asked what is waiting"),
             }
         }
         Ok(())

@@ -15,8 +15,9 @@ use super::files::PartyFiles;
 use super::inputs::Stdin;
 use super::member::{self, HostGateway, Member as _};
 use super::meter::Meter;
+use super::recorder::Recorder;
 use super::service::{self, Names};
-use super::{Desk, Manner, Program, WallClockWatch, advice, open, ports};
+use super::{Desk, Manner, Program, WallClockWatch, advice, observe, open, ports};
 use crate::commands::Context;
 use crate::config::GatewayConfig;
 use crate::error::Error;
@@ -33,21 +34,29 @@ struct GatewayProgram {
 ///
 /// # Errors
 /// [`Error`], if it can't be started, or can't go on.
-pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error> {
+pub fn run(context: &Context, path: &Path, manner: &Manner) -> Result<Exit, Error> {
     let provider = context.provider.clone();
     let config = GatewayConfig::load(&provider, path)?;
     let (files, trust) = PartyFiles::open(provider.clone(), &config.party)?;
     let certificate = config.party.identity.certificate();
+    let recorder = Recorder::start(&manner.record)?;
     let printer = Printer::new(context.format, certificate.name().to_string());
     let party = Who::new(Role::Gateway, config.party.identity.id(), Some(certificate.name()));
 
     let network = network_config(&config, manner);
     let max_datagram = network.datagram_size();
     let mut driver = open(network)?;
-    let meter = Meter::attach(&mut driver);
+    let meter = Meter::default();
+    observe(&mut driver, &recorder, Some(meter.clone()));
     let now = driver.now();
     let keys = config.party.network.clone();
-    let own = member::party(provider, &config.party, trust, keys, WallClock::unknown())?;
+    let own = member::party(
+        provider.with_key_log(recorder.tap()),
+        &config.party,
+        trust,
+        keys,
+        WallClock::unknown(),
+    )?;
     let settings = settings(&config, &driver, max_datagram);
     let gateway = HostGateway::new(own, settings, now)
         .map_err(|error| Error::Unexpected(error.to_string()))?;
@@ -57,10 +66,16 @@ pub fn run(context: &Context, path: &Path, manner: Manner) -> Result<Exit, Error
     printer.print(Event::Started { party, ports: ports(&driver), looks_for })?;
     let stdin = if manner.stop_at_eof { Stdin::CommandsUntilEnd } else { Stdin::Commands };
     let program = GatewayProgram { gateway: Box::new(gateway), names: Names::default(), meter };
-    super::run(program, driver, Desk { printer, files }, stdin, Some(WallClockWatch::new()))
+    super::run(
+        program,
+        driver,
+        Desk { printer, files, recorder },
+        stdin,
+        Some(WallClockWatch::new()),
+    )
 }
 
-fn network_config(config: &GatewayConfig, manner: Manner) -> Config {
+fn network_config(config: &GatewayConfig, manner: &Manner) -> Config {
     let (negotiation, transmission) = service::service_ports(&config.service, manner);
     let network = Config::gateway(negotiation, transmission);
     let mut network = service::on_addresses(network, &config.service);

@@ -14,23 +14,27 @@ use iot_crypto::time::{Instant, UnixTime, WallClock};
 use crate::config;
 use crate::error::Error;
 use crate::trust_file::Store;
+use iot_crypto_capture::Tap;
 use iot_crypto_mio::OsProvider;
 
+/// The provider of a role: the secrets of its sessions are recorded, if that was
+/// asked for.
+pub(super) type RoleProvider = OsProvider<Tap>;
 /// The device of this program.
-pub(super) type HostDevice = Device<OsProvider, SocketAddr, Box<Store>>;
+pub(super) type HostDevice = Device<RoleProvider, SocketAddr, Box<Store>>;
 /// The gateway of this program.
-pub(super) type HostGateway = Gateway<OsProvider, SocketAddr, Box<Store>>;
+pub(super) type HostGateway = Gateway<RoleProvider, SocketAddr, Box<Store>>;
 /// The cloud of this program.
-pub(super) type HostCloud = Cloud<OsProvider, SocketAddr, Box<Store>>;
+pub(super) type HostCloud = Cloud<RoleProvider, SocketAddr, Box<Store>>;
 
 /// The party that a configuration describes, which has just started.
 pub(super) fn party(
-    provider: OsProvider,
+    provider: RoleProvider,
     own: &config::Party,
     trust: Box<Store>,
     network: NetworkKeys,
     clock: WallClock,
-) -> Result<Party<OsProvider, Box<Store>>, Error> {
+) -> Result<Party<RoleProvider, Box<Store>>, Error> {
     let (identity, endorsements) = (own.identity.clone(), own.endorsements.clone());
     Party::new(provider, identity, endorsements, trust, network, clock)
         .map_err(|error| Error::Unexpected(error.to_string()))
@@ -39,7 +43,7 @@ pub(super) fn party(
 /// A member of a network.
 pub(super) trait Member {
     /// What it is, and what it knows.
-    fn party(&self) -> &Party<OsProvider, Box<Store>>;
+    fn party(&self) -> &Party<RoleProvider, Box<Store>>;
 
     /// Trusts whom `store` says from now on, and tells the parties below of new
     /// revocations.
@@ -65,7 +69,7 @@ pub(super) trait Member {
 }
 
 impl Member for HostDevice {
-    fn party(&self) -> &Party<OsProvider, Box<Store>> {
+    fn party(&self) -> &Party<RoleProvider, Box<Store>> {
         self.party()
     }
 
@@ -94,7 +98,7 @@ impl Member for HostDevice {
 macro_rules! member_with_parties_below {
     ($role:ty) => {
         impl Member for $role {
-            fn party(&self) -> &Party<OsProvider, Box<Store>> {
+            fn party(&self) -> &Party<RoleProvider, Box<Store>> {
                 self.party()
             }
 

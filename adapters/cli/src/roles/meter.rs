@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use iot_crypto::endpoint::LocalPort;
-use iot_crypto_mio::{Datagram, Direction, Driver};
+use iot_crypto_mio::{Datagram, Direction};
 
 use crate::events::Exchange;
 
@@ -14,7 +14,7 @@ const HANDSHAKE: u8 = 22;
 
 /// Counts the datagrams that are exchanged with the negotiation service of the
 /// party above.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Meter(Arc<Mutex<State>>);
 
 #[derive(Default)]
@@ -31,12 +31,9 @@ struct State {
 }
 
 impl Meter {
-    /// Observes the driver's datagrams from now on.
-    pub(super) fn attach(driver: &mut Driver) -> Self {
-        let meter = Self(Arc::default());
-        let observer = meter.clone();
-        driver.observe(move |datagram| observer.with(|state| state.note(datagram)));
-        meter
+    /// Counts a datagram; to be called for each.
+    pub(super) fn note(&self, datagram: &Datagram<'_>) {
+        self.with(|state| state.note(datagram));
     }
 
     /// Forgets all; to be called when an attempt is over.

@@ -53,7 +53,7 @@ pub(super) fn on_addresses(config: Config, service: &Service) -> Config {
 }
 
 /// The UDP ports of the services: of the negotiation, and of the transmission.
-pub(super) fn service_ports(service: &Service, manner: Manner) -> (u16, u16) {
+pub(super) fn service_ports(service: &Service, manner: &Manner) -> (u16, u16) {
     match manner.any_port {
         true => (0, 0),
         false => (service.negotiation_port, service.transmission_port),

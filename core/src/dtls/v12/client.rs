@@ -26,7 +26,7 @@ mod states;
 
 use states::{
     AwaitFinished, AwaitServerHello, AwaitServerHelloDone, AwaitServerKeyExchange, Credentials,
-    ServerFlight,
+    Numbers, ServerFlight,
 };
 
 use super::ending::Ending;
@@ -81,17 +81,20 @@ impl<P: Provider> Handshake<P> {
                 random,
                 credentials,
                 &[],
-                0,
+                Numbers { message: 0, record: 0 },
             )),
         })
     }
 
     /// Takes the messages of a record of epoch 0; an error if none was taken.
-    fn insert(&mut self, now: Instant, content: &[u8]) -> Result<(), DropReason> {
+    fn insert(&mut self, now: Instant, record: &Record<'_>) -> Result<(), DropReason> {
+        let next = self.plaintext.next();
         let mut result = Err(DropReason::Unexpected);
-        for fragment in fragments(content)? {
+        for fragment in fragments(record.fragment)? {
             let taken = match &mut self.state {
-                State::ServerHello(state) => state.insert(&self.config, now, &fragment),
+                State::ServerHello(state) => {
+                    state.insert(&self.config, now, record.header.sequence, &fragment, next)
+                }
                 State::ServerKeyExchange(state) => state.0.inbox.insert(&fragment),
                 State::ServerHelloDone(state) => state.0.inbox.insert(&fragment),
                 State::Finished(_) => Err(DropReason::Repeated),
@@ -175,7 +178,7 @@ impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
     ) -> Result<Outcome<P>, DropReason> {
         match (record.header.epoch, record.header.content_type) {
             (0, ContentType::Handshake) => {
-                self.insert(now, record.fragment)?;
+                self.insert(now, &record)?;
                 Ok(self.advance(provider, now))
             }
             (0, ContentType::Alert) => {

@@ -262,15 +262,185 @@ impl From<DecodeError> for AlertDescription {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::edits::{edit, edited};
+    use crate::testing::items::opaque;
+    use crate::testing::written;
     use std::vec::Vec;
 
-    fn written(write: impl FnOnce(&mut Writer<'_>)) -> Vec<u8> {
-        let mut buffer = [0; 400];
-        let mut writer = Writer::new(&mut buffer);
-        write(&mut writer);
-        let length = writer.finish().unwrap();
-        buffer[..length].to_vec()
+    /// A `ClientHello` as others may write it.
+    #[derive(Clone, Debug)]
+    struct AnyClientHello {
+        version: u16,
+        random: Vec<u8>,
+        session: Vec<u8>,
+        cookie: Vec<u8>,
+        suites: Vec<u16>,
+        compressions: Vec<u8>,
+        /// None at all, or a list of them.
+        extensions: Option<Vec<(u16, Vec<u8>)>>,
+    }
+
+    fn any_client_hello() -> impl Strategy<Value = AnyClientHello> {
+        let extension = prop_oneof![
+            Just((EXTENDED_MASTER_SECRET, Vec::new())),
+            Just((RENEGOTIATION_INFO, std::vec![0])),
+            (24..0xff00_u16, (0..20_usize).prop_flat_map(opaque)),
+        ];
+        let suite = prop_oneof![Just(SUITE), Just(EMPTY_RENEGOTIATION_INFO_SCSV), any::<u16>()];
+        let fields = (
+            prop::sample::select(std::vec![DTLS_1_2, 0xfefc]),
+            opaque(32),
+            (0..=32_usize).prop_flat_map(opaque),
+            (0..=MAX_COOKIE).prop_flat_map(opaque),
+            prop::collection::vec(suite, 0..20),
+            prop::collection::vec(prop_oneof![2 => Just(0), 1 => any::<u8>()], 1..4),
+            prop::option::of(prop::collection::vec(extension, 0..4)),
+        );
+        fields.prop_map(|(version, random, session, cookie, suites, compressions, extensions)| {
+            AnyClientHello { version, random, session, cookie, suites, compressions, extensions }
+        })
+    }
+
+    impl AnyClientHello {
+        fn encode(&self) -> Vec<u8> {
+            written(|writer| {
+                writer.u16(self.version);
+                writer.bytes(&self.random);
+                writer.vector8(|writer| writer.bytes(&self.session));
+                writer.vector8(|writer| writer.bytes(&self.cookie));
+                writer.vector16(|writer| self.suites.iter().for_each(|suite| writer.u16(*suite)));
+                writer.vector8(|writer| writer.bytes(&self.compressions));
+                if let Some(extensions) = &self.extensions {
+                    writer.vector16(|writer| {
+                        for (kind, content) in extensions {
+                            writer.u16(*kind);
+                            writer.vector16(|writer| writer.bytes(content));
+                        }
+                    });
+                }
+            })
+        }
+
+        fn has(&self, kind: u16) -> bool {
+            self.extensions.iter().flatten().any(|(known, _)| *known == kind)
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_client_offers_is_what_is_read(hello in any_client_hello()) {
+            let body = hello.encode();
+            let start = HelloStart::read(&body).unwrap();
+            prop_assert_eq!((&start.random[..], start.cookie), (&hello.random[..], &hello.cookie[..]));
+            prop_assert_eq!(start.before_cookie, &body[..2 + 32 + 1 + hello.session.len()]);
+            let expected = if !hello.compressions.contains(&NULL_COMPRESSION) {
+                Err(AlertDescription::IllegalParameter)
+            } else if !hello.suites.contains(&SUITE) {
+                Err(AlertDescription::HandshakeFailure)
+            } else {
+                Ok(ClientHello {
+                    random: start.random,
+                    extended_master_secret: hello.has(EXTENDED_MASTER_SECRET),
+                    secure_renegotiation: hello.has(RENEGOTIATION_INFO)
+                        || hello.suites.contains(&EMPTY_RENEGOTIATION_INFO_SCSV),
+                })
+            };
+            prop_assert_eq!(ClientHello::read(&body), expected);
+        }
+
+        /// The start can be read from the first fragment as soon as the cookie is in
+        /// it, and is the same then as in the whole.
+        #[test]
+        fn the_start_of_a_hello_does_not_depend_on_what_follows(
+            hello in any_client_hello(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let body = hello.encode();
+            let end = 2 + 32 + 1 + hello.session.len() + 1 + hello.cookie.len();
+            let cut = cut.index(body.len() + 1);
+            let read = HelloStart::read(&body[..cut]);
+            prop_assert_eq!(read.is_ok(), cut >= end);
+            prop_assert!(read.is_err() || read == HelloStart::read(&body));
+        }
+
+        #[test]
+        fn our_own_hellos_are_read_as_they_are_written(
+            client in any::<[u8; 32]>(),
+            server in any::<[u8; 32]>(),
+            cookie in (0..=MAX_COOKIE).prop_flat_map(opaque),
+            offered in any::<(bool, bool)>(),
+        ) {
+            let body = written(|writer| write_client_hello(writer, &client, &cookie));
+            let (extended_master_secret, secure_renegotiation) = (true, true);
+            let hello = ClientHello { random: client, extended_master_secret, secure_renegotiation };
+            prop_assert_eq!(ClientHello::read(&body), Ok(hello));
+            prop_assert_eq!(HelloStart::read(&body).unwrap().cookie, &cookie[..]);
+
+            let (extended_master_secret, secure_renegotiation) = offered;
+            let hello = ClientHello { extended_master_secret, secure_renegotiation, ..hello };
+            let body = written(|writer| write_server_hello(writer, &server, &hello));
+            let read = ServerHello { random: server, extended_master_secret };
+            prop_assert_eq!(ServerHello::read(&body), Ok(read));
+
+            let body = written(|writer| write_hello_verify_request(writer, &cookie));
+            prop_assert_eq!(&read_hello_verify_request(&body).unwrap()[..], cookie);
+        }
+
+        /// A `ServerHello` and a `HelloVerifyRequest` leave others so little choice
+        /// that what is accepted is what we would write, but for the session id, the
+        /// order of the extensions, and the version.
+        #[test]
+        fn what_is_accepted_of_a_server_is_what_we_would_write(
+            random in any::<[u8; 32]>(),
+            offered in any::<(bool, bool)>(),
+            cookie in (0..40_usize).prop_flat_map(opaque),
+            edits in prop::collection::vec(edit(), 1..3),
+        ) {
+            let (extended_master_secret, secure_renegotiation) = offered;
+            let hello = ClientHello { random, extended_master_secret, secure_renegotiation };
+            let body = written(|writer| write_server_hello(writer, &random, &hello));
+            let changed = edited(&body, &edits);
+            if let Ok(read) = ServerHello::read(&changed) {
+                let session = usize::from(changed[34]);
+                let [tail, other] = [true, false].map(|secure_renegotiation| {
+                    let hello = ClientHello {
+                        random: read.random,
+                        extended_master_secret: read.extended_master_secret,
+                        secure_renegotiation,
+                    };
+                    written(|writer| write_server_hello(writer, &read.random, &hello)).split_off(35)
+                });
+                let found = &changed[35 + session..];
+                let without_any = found == [0xcc, 0xab, 0, 0, 0];
+                prop_assert!(found == tail || found == other || without_any, "{:02x?}", changed);
+            }
+            let body = written(|writer| write_hello_verify_request(writer, &cookie));
+            let changed = edited(&body, &edits);
+            if let Ok(read) = read_hello_verify_request(&changed) {
+                let again = written(|writer| write_hello_verify_request(writer, &read));
+                prop_assert_eq!(&again[2..], &changed[2..]);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(
+            hello in any_client_hello(),
+            edits in prop::collection::vec(edit(), 0..8),
+            bytes in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
+            for bytes in [edited(&hello.encode(), &edits), bytes] {
+                let whole = ClientHello::read(&bytes);
+                // What is accepted as a whole has a start that is accepted.
+                let start = HelloStart::read(&bytes);
+                let too_long = bytes.get(34).is_some_and(|length| *length > 32);
+                prop_assert!(whole.is_err() || start.is_ok() || too_long);
+                let _ = ServerHello::read(&bytes);
+                let _ = read_hello_verify_request(&bytes);
+            }
+        }
     }
 
     fn client_hello(cookie: &[u8]) -> Vec<u8> {

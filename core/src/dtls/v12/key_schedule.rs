@@ -13,7 +13,7 @@ use super::hello::Randoms;
 use super::message::VERIFY_DATA_LENGTH;
 use super::protection::{ReadState, TrafficKey, WriteState};
 use super::transcript::Transcript;
-use crate::crypto::{Provider, Secret, Sha256Digest};
+use crate::crypto::{KeyLogLabel, Provider, Secret, Sha256Digest};
 use crate::dtls::PresharedKey;
 use zeroize::Zeroize as _;
 
@@ -171,6 +171,7 @@ pub(crate) fn derive<P: Provider>(
     let binding =
         if extended_master_secret { Binding::Extended(session_hash) } else { Binding::Randoms };
     let master = PremasterSecret::new(&key).master_secret(provider, &binding, randoms);
+    provider.log_secret(KeyLogLabel::ClientRandom, &randoms.client, master.0.expose());
     let client = master.verify_data(provider, Side::Client, &session_hash);
     transcript.add_finished(client_finished, client.expose());
     let server = master.verify_data(provider, Side::Server, &transcript.digest());

@@ -126,8 +126,87 @@ pub(crate) fn read_client_key_exchange(body: &[u8]) -> Result<PskIdentity, Decod
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::edits::{edit, edited};
+    use crate::testing::items::opaque;
+    use crate::testing::written;
     use std::vec::Vec;
+
+    const MAX_LENGTH: u32 = (1 << 24) - 1;
+
+    /// A fragment that lies within its message.
+    fn fragment() -> impl Strategy<Value = (MessageHeader, usize, Vec<u8>)> {
+        let body = (0..40_usize).prop_flat_map(opaque);
+        let room = prop_oneof![Just(0), 0..300_u32, Just(MAX_LENGTH - 40)];
+        (any::<(u8, u16)>(), body, room, any::<prop::sample::Index>()).prop_map(
+            |((kind, sequence), body, room, offset)| {
+                let offset = offset.index(room as usize + 1);
+                let length = body.len() as u32 + room;
+                (MessageHeader { kind: HandshakeType(kind), sequence, length }, offset, body)
+            },
+        )
+    }
+
+    fn framed<'a>(
+        fragments: impl IntoIterator<Item = (MessageHeader, usize, &'a [u8])>,
+    ) -> Vec<u8> {
+        written(|writer| {
+            for (header, offset, body) in fragments {
+                header.write_fragment(writer, offset, body.len());
+                writer.bytes(body);
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_of_fragments_encodes_to_the_same_bytes(
+            all in prop::collection::vec(fragment(), 1..4),
+            edits in prop::collection::vec(edit(), 0..3),
+        ) {
+            let bytes = framed(all.iter().map(|(header, offset, body)| (*header, *offset, &body[..])));
+            let read: Vec<_> = fragments(&bytes).unwrap().collect();
+            prop_assert_eq!(read.len(), all.len());
+            for (read, (header, offset, body)) in read.iter().zip(&all) {
+                prop_assert_eq!((read.header, read.offset, read.body), (*header, *offset, &body[..]));
+            }
+            let changed = edited(&bytes, &edits);
+            if let Ok(read) = fragments(&changed) {
+                let within = |it: &Fragment<'_>| {
+                    assert!(it.offset + it.body.len() <= it.header.length as usize);
+                };
+                let again = framed(read.inspect(within).map(|it| (it.header, it.offset, it.body)));
+                prop_assert_eq!(&again, &changed);
+            }
+        }
+
+        #[test]
+        fn what_is_accepted_of_a_key_exchange_encodes_to_the_same_bytes(
+            identity in (0..=PskIdentity::MAX_LENGTH).prop_flat_map(opaque),
+            edits in prop::collection::vec(edit(), 0..3),
+        ) {
+            let identity = PskIdentity::new(&identity).unwrap();
+            let bytes = written(|writer| write_client_key_exchange(writer, &identity));
+            prop_assert_eq!(read_client_key_exchange(&bytes), Ok(identity));
+            let changed = edited(&bytes, &edits);
+            if let Ok(read) = read_client_key_exchange(&changed) {
+                prop_assert_eq!(written(|writer| write_client_key_exchange(writer, &read)), changed);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+            let _ = fragments(&bytes).map(Iterator::count);
+            let _ = read_client_key_exchange(&bytes);
+            prop_assert_eq!(read_server_hello_done(&bytes).is_ok(), bytes.is_empty());
+            let hint = read_server_key_exchange(&bytes).is_ok();
+            let is_vector = bytes.len() >= 2
+                && usize::from(u16::from_be_bytes([bytes[0], bytes[1]])) == bytes.len() - 2;
+            prop_assert_eq!(hint, is_vector);
+        }
+    }
 
     const TWO: [u8; 27] = [
         14, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, // ServerHelloDone, number 3

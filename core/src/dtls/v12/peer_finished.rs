@@ -30,26 +30,27 @@ impl PeerFinished {
         read: &mut ReadState<P>,
         record: Record<'_>,
     ) -> Result<Option<CloseReason>, DropReason> {
+        // Dropped unopened, so that a copy that comes after the end of the handshake
+        // is not taken for a repetition.
+        match record.header.content_type {
+            ContentType::ApplicationData => return Err(DropReason::Early),
+            ContentType::ChangeCipherSpec => return Err(DropReason::Unexpected),
+            ContentType::Handshake | ContentType::Alert => {}
+        }
         let (content_type, content) = read.open(provider, record).map_err(|(_, reason)| {
             self.undecryptable |= reason == DropReason::Undecryptable;
             reason
         })?;
-        match content_type {
-            ContentType::Handshake => {
-                for fragment in fragments(content)? {
-                    if fragment.header.kind == HandshakeType::FINISHED {
-                        self.inbox.insert(&fragment)?;
-                    }
-                }
-                Ok(None)
-            }
-            ContentType::Alert => {
-                let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
-                Ok(alert.closes())
-            }
-            ContentType::ApplicationData => Err(DropReason::Early),
-            ContentType::ChangeCipherSpec => Err(DropReason::Unexpected),
+        if content_type == ContentType::Alert {
+            let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;
+            return Ok(alert.closes());
         }
+        for fragment in fragments(content)? {
+            if fragment.header.kind == HandshakeType::FINISHED {
+                self.inbox.insert(&fragment)?;
+            }
+        }
+        Ok(None)
     }
 
     /// Whether it has come as a whole.

@@ -138,6 +138,11 @@ impl PlaintextState {
         Self { next }
     }
 
+    /// The number of the next record.
+    pub(crate) const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Writes one record around the content that is already in its place, behind
     /// room for the header; gives the record's length.
     pub(crate) fn frame(
@@ -180,8 +185,69 @@ impl PlaintextState {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::edits::{edit, edited};
+    use crate::testing::items::opaque;
+    use crate::testing::written;
     use std::vec::Vec;
+
+    /// Some records, one behind the other.
+    fn records() -> impl Strategy<Value = Vec<(Header, Vec<u8>)>> {
+        let content_type = (20..24_u8).prop_map(|code| ContentType::from_code(code).unwrap());
+        let place = prop_oneof![
+            (Just(0_u16), prop::sample::select(std::vec![DTLS_1_0, DTLS_1_2])),
+            (any::<u16>(), Just(DTLS_1_2)),
+        ];
+        let record = (content_type, place, 0..=MAX_SEQUENCE, (0..40_usize).prop_flat_map(opaque));
+        let record = record.prop_map(|(content_type, (epoch, version), sequence, content)| {
+            (Header { content_type, version, epoch, sequence }, content)
+        });
+        prop::collection::vec(record, 0..4)
+    }
+
+    fn framed(records: &[(Header, Vec<u8>)]) -> Vec<u8> {
+        written(|writer| {
+            for (header, content) in records {
+                header.write(writer, content.len());
+                writer.bytes(content);
+            }
+        })
+    }
+
+    /// The records of `bytes`, up to the first that is not one.
+    fn read(bytes: &mut [u8]) -> Vec<(Header, Vec<u8>)> {
+        let mut datagram = Datagram::new(bytes);
+        let next = || next_record(&mut datagram)?.ok();
+        core::iter::from_fn(next).map(|it| (it.header, it.fragment.to_vec())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_framed_is_read_back(records in records()) {
+            prop_assert_eq!(read(&mut framed(&records)), records);
+        }
+
+        #[test]
+        fn what_is_accepted_frames_to_the_same_bytes(
+            records in records(),
+            edits in prop::collection::vec(edit(), 0..3),
+        ) {
+            let bytes = edited(&framed(&records), &edits);
+            let accepted = framed(&read(&mut bytes.clone()));
+            prop_assert_eq!(&bytes[..accepted.len()], accepted);
+        }
+
+        #[test]
+        fn any_bytes_are_used_up_without_a_panic(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..60),
+        ) {
+            let mut datagram = Datagram::new(&mut bytes);
+            while next_record(&mut datagram).is_some() {}
+            prop_assert!(datagram.is_empty());
+        }
+    }
 
     fn sample() -> Vec<u8> {
         let mut state = PlaintextState::new(7);

@@ -30,14 +30,14 @@ mod states;
 pub(crate) use allowance::Allowance;
 pub(crate) use client_hello::ClientHelloRecord;
 
-use states::{AwaitClientHello, AwaitClientKeyExchange, AwaitFinished, AwaitPsk};
+use states::{AwaitClientHello, AwaitClientKeyExchange, AwaitFinished, AwaitPsk, acceptable};
 
 use super::ending::Ending;
 use super::established::Established;
 use super::hello::Random;
 use super::inbox::Inbox;
 use super::message::{HandshakeType, fragments};
-use super::record::{ContentType, PlaintextState, Record};
+use super::record::{ALERT_LENGTH, ContentType, PlaintextState, Record};
 use super::timer::Expiry;
 use crate::crypto::Provider;
 use crate::dtls::{AlertDescription, CloseReason, Config, DropReason, PresharedKey, PskIdentity};
@@ -100,27 +100,27 @@ impl<P: Provider> Handshake<P> {
         hello: &ClientHelloRecord<'_>,
     ) -> Result<Self, Refusal> {
         let fragment = &hello.fragment;
-        let mut server_random = [0; 32];
-        provider.random(&mut server_random).map_err(|_| Refusal::Drop(DropReason::NoEntropy))?;
-        allowance.received(hello.record_length);
-        let state = if fragment.is_whole() {
-            let header = &fragment.header;
-            State::ClientKeyExchange(
-                AwaitClientKeyExchange::new(
-                    config,
-                    provider,
-                    now,
-                    server_random,
-                    header,
-                    fragment.body,
-                )
-                .map_err(Refusal::Alert)?,
-            )
-        } else {
-            let mut inbox = Inbox::new(fragment.header.sequence);
-            inbox.insert(fragment).map_err(Refusal::Drop)?;
-            State::ClientHello(AwaitClientHello { server_random, inbox })
+        let header = &fragment.header;
+        // Drawn last: a hello that is dropped changes nothing, also of what the
+        // provider gives next.
+        let mut draw = || {
+            let mut random = [0; 32];
+            let drawn = provider.random(&mut random);
+            drawn.map(|()| random).map_err(|_| Refusal::Drop(DropReason::NoEntropy))
         };
+        let state = if fragment.is_whole() {
+            let body = fragment.body;
+            let hello = acceptable(config, header, body).map_err(Refusal::Alert)?;
+            let random = draw()?;
+            State::ClientKeyExchange(AwaitClientKeyExchange::new(
+                config, provider, now, random, &hello, header, body,
+            ))
+        } else {
+            let mut inbox = Inbox::new(header.sequence);
+            inbox.insert(fragment).map_err(Refusal::Drop)?;
+            State::ClientHello(AwaitClientHello { server_random: draw()?, inbox })
+        };
+        allowance.received(hello.record_length);
         Ok(Self {
             config: *config,
             // RFC 6347 section 4.2.1: the ServerHello's record has the number of
@@ -166,7 +166,8 @@ impl<P: Provider> Handshake<P> {
         let outcome = match (record.header.epoch, record.header.content_type) {
             (0, ContentType::Handshake) => {
                 self.insert(now, record.fragment)?;
-                self.advance(provider, now, psk_timeout)
+                self.allowance.received(length);
+                return Ok(self.advance(provider, now, psk_timeout));
             }
             (0, ContentType::Alert) => {
                 self.expiry.handle_alert(&self.config, now, record.fragment)?;
@@ -239,8 +240,16 @@ impl<P: Provider> Handshake<P> {
     }
 
     fn fail(&mut self, alert: AlertDescription) -> Outcome<P> {
-        let reason = CloseReason::Protocol(alert);
-        Outcome::Failed(Ending::alert(reason, alert, &mut self.plaintext))
+        Outcome::Failed(self.end(CloseReason::Protocol(alert), alert))
+    }
+
+    /// The end, of which the client is told if that much may be sent to it.
+    fn end(&mut self, reason: CloseReason, alert: AlertDescription) -> Ending {
+        if self.allowance.allows(ALERT_LENGTH) {
+            Ending::alert(reason, alert, &mut self.plaintext)
+        } else {
+            Ending::silent(reason)
+        }
     }
 
     /// Goes on with the client's key, or with one that nobody has if the client
@@ -315,9 +324,8 @@ impl<P: Provider> Handshake<P> {
         let undecryptable =
             matches!(&self.state, State::Finished(state) if state.finished.undecryptable());
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
-            let alert = AlertDescription::DecryptError;
             return Outcome::Failed(match &self.state {
-                State::Finished(_) => Ending::alert(reason, alert, &mut self.plaintext),
+                State::Finished(_) => self.end(reason, AlertDescription::DecryptError),
                 _ => Ending::silent(reason),
             });
         }
@@ -334,7 +342,7 @@ impl<P: Provider> Handshake<P> {
     /// The server gives the handshake up.
     pub(crate) fn cancel(&mut self, reason: CloseReason) -> Ending {
         self.state = State::Over;
-        Ending::alert(reason, AlertDescription::UserCanceled, &mut self.plaintext)
+        self.end(reason, AlertDescription::UserCanceled)
     }
 
     /// Whether a datagram is waiting for [`Handshake::poll_transmit`].

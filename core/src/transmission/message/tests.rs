@@ -5,8 +5,11 @@ use std::string::String;
 use std::vec;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
 
 use super::*;
+use crate::testing::edits::{edit, edited};
+use crate::testing::items::{integer, opaque};
 use crate::time::UnixTime;
 use crate::transmission::{MAX_LABEL, MAX_VALUE, Unit};
 use crate::wire::DecodeError;
@@ -238,6 +241,7 @@ struct Parts {
     lifetime: Option<u32>,
     number: u8,
     text: String,
+    name: String,
     bytes: vec::Vec<u8>,
 }
 
@@ -266,16 +270,28 @@ fn value() -> impl Strategy<Value = OwnedValue> {
     prop_oneof![
         any::<bool>().prop_map(OwnedValue::Bool),
         any::<i64>().prop_map(OwnedValue::Integer),
+        integer(1 << 63)
+            .prop_map(|from_zero| OwnedValue::Integer((from_zero as i64).wrapping_neg())),
         any::<f64>().prop_map(OwnedValue::Float),
         any::<f32>().prop_map(|single| OwnedValue::Float(single.into())),
         (-2_048_i16..2_048).prop_map(|half| OwnedValue::Float(f64::from(half) / 16.0)),
-        "[a-zµ ]{0,32}".prop_map(OwnedValue::Text),
-        prop::collection::vec(any::<u8>(), 0..=MAX_VALUE).prop_map(OwnedValue::Bytes),
+        text(MAX_VALUE).prop_map(OwnedValue::Text),
+        (0..=MAX_VALUE).prop_flat_map(opaque).prop_map(OwnedValue::Bytes),
     ]
 }
 
+/// A text of up to `limit` bytes, and often of as many.
+fn text(limit: usize) -> impl Strategy<Value = String> {
+    let cut = move |mut text: String| {
+        text.truncate(text.floor_char_boundary(limit));
+        text
+    };
+    prop_oneof!["[a-z0-9# ]{0,80}", "[aµ€🐝]{0,40}", "\\PC{0,20}"].prop_map(cut)
+}
+
 fn parts() -> impl Strategy<Value = Parts> {
-    let label = prop_oneof![any::<u16>().prop_map(Ok), "[a-z0-9#]{1,16}".prop_map(Err)];
+    let textual = text(MAX_LABEL).prop_map(|text| if text.is_empty() { "x".into() } else { text });
+    let label = prop_oneof![any::<u16>().prop_map(Ok), textual.prop_map(Err)];
     let lists = (
         prop::collection::vec(label, 8),
         prop::collection::vec(value(), 8),
@@ -286,22 +302,34 @@ fn parts() -> impl Strategy<Value = Parts> {
         any::<bool>(),
         any::<Option<u32>>(),
         any::<u8>(),
-        "[a-z ]{0,32}",
-        prop::collection::vec(any::<u8>(), 0..=MAX_OBJECT),
+        (text(MAX_TEXT), text(MAX_NAME)),
+        (0..=MAX_OBJECT).prop_flat_map(opaque),
     );
     let head = (
         prop::sample::select(Kind::ALL),
-        1_u32..,
+        integer(u32::MAX.into()).prop_map(|id| (id as u32).max(1)),
         prop::option::of(any::<[u8; 16]>().prop_map(PartyId)),
     );
     (head, lists, rest).prop_map(
         |(
             (kind, id, subject),
             (labels, values, units, items),
-            (flag, lifetime, number, text, bytes),
+            (flag, lifetime, number, (text, name), bytes),
         )| {
-            let units = units[..items].to_vec();
-            Parts { kind, id, subject, labels, values, units, flag, lifetime, number, text, bytes }
+            Parts {
+                kind,
+                id,
+                subject,
+                labels,
+                values,
+                units: units[..items].to_vec(),
+                flag,
+                lifetime,
+                number,
+                text,
+                name,
+                bytes,
+            }
         },
     )
 }
@@ -365,7 +393,7 @@ impl Parts {
                     PresenceState::Disconnected,
                     PresenceState::Refused(self.number),
                 ]),
-                name: &self.text,
+                name: &self.name,
             },
             Kind::Report => {
                 Body::Report { readings: items.map(|item| self.reading(item)).collect() }
@@ -387,16 +415,33 @@ proptest! {
     #[test]
     fn what_is_accepted_encodes_to_the_same_bytes(
         parts in parts(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-        length in any::<prop::sample::Index>(),
+        edits in prop::collection::vec(edit(), 1..4),
     ) {
-        let mut bytes = encoded(&parts.message());
-        let at = at.index(bytes.len());
-        bytes[at] = byte;
-        for bytes in [&bytes[..], &bytes[..length.index(bytes.len())]] {
-            if let Ok(message) = Message::decode(bytes) {
-                prop_assert_eq!(encoded(&message), bytes);
+        let bytes = edited(&encoded(&parts.message()), &edits);
+        if let Ok(message) = Message::decode(&bytes) {
+            prop_assert_eq!(encoded(&message), &bytes[..]);
+        }
+    }
+
+    /// Whatever is refused as a request names the id that it is to be answered
+    /// under, and what is dropped is an answer, or can't be told apart from one.
+    #[test]
+    fn what_is_refused_is_answered_if_it_is_a_request(
+        parts in parts(),
+        edits in prop::collection::vec(edit(), 1..4),
+    ) {
+        let bytes = edited(&encoded(&parts.message()), &edits);
+        match Message::decode(&bytes) {
+            Ok(_) => {}
+            Err(Rejected::Answerable { id, .. }) => {
+                prop_assert!(id.0 != 0);
+                prop_assert!(Kind::from_number(bytes[1]).is_none_or(Kind::is_request));
+            }
+            Err(Rejected::Dropped(_)) => {
+                let kind = bytes.get(1).copied().and_then(Kind::from_number);
+                let is_whole = bytes.len() >= 7 && (0x82..0x98).contains(&bytes[0]);
+                let has_id = bytes.get(2).is_some_and(|head| (1..24).contains(head));
+                prop_assert!(!is_whole || !has_id || kind.is_none_or(|kind| !kind.is_request()));
             }
         }
     }
@@ -407,4 +452,21 @@ proptest! {
             prop_assert_eq!(encoded(&message), &bytes[..]);
         }
     }
+}
+
+/// Or else it would say nothing that what is accepted encodes to the same bytes.
+#[test]
+fn a_fair_share_of_what_was_changed_is_accepted() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let changed = (parts(), edit());
+    let mut accepted = [0; Kind::ALL.len()];
+    for _ in 0..2_000 {
+        let (parts, edit) = changed.new_tree(&mut runner).unwrap().current();
+        let before = encoded(&parts.message());
+        let after = edited(&before, &[edit]);
+        if before != after && Message::decode(&after).is_ok() {
+            accepted[usize::from(parts.kind.number()) - 1] += 1;
+        }
+    }
+    assert!(accepted.iter().all(|count| *count >= 10), "{accepted:?}");
 }

@@ -213,10 +213,14 @@ fn data_that_overtakes_the_finished_is_dropped_and_counted() {
     let finished = world.sent[5].clone();
     world.faults = Faults::default();
     world.server_sends(b"early");
+    let early = world.sent.last().unwrap().clone();
     assert_eq!(world.client().drops().count(DropReason::Early), 1);
     assert!(world.at_client.is_empty());
     world.fly(world.now, finished);
     world.run_for(Duration::ZERO);
+    // A copy of it that comes in time is not taken for a repetition.
+    world.inject_to_client(1, &early.bytes);
+    assert_eq!(world.at_client.pop_front(), Some((Client(1), b"early".to_vec())));
     world.server_sends(b"late");
     assert_eq!(world.at_client.pop_front(), Some((Client(1), b"late".to_vec())));
 }

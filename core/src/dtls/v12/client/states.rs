@@ -45,12 +45,20 @@ pub(super) struct Credentials {
     pub(super) key: PresharedKey,
 }
 
+/// The numbers of a `ClientHello`.
+#[derive(Clone, Copy)]
+pub(super) struct Numbers {
+    /// Its own: how many `HelloVerifyRequest`s came before.
+    pub(super) message: u16,
+    /// That of the first record that it is sent in; at most the greatest `u16`.
+    pub(super) record: u16,
+}
+
 /// What we offered, until the server's flight is complete.
 pub(super) struct Offer {
     pub(super) random: Random,
     pub(super) credentials: Credentials,
-    /// The number of the `ClientHello`: how many `HelloVerifyRequest`s came.
-    pub(super) sequence: u16,
+    pub(super) numbers: Numbers,
     pub(super) flight: HelloFlight,
     pub(super) timer: Retransmission,
 }
@@ -83,27 +91,41 @@ impl AwaitServerHello {
         random: Random,
         credentials: Credentials,
         cookie: &[u8],
-        sequence: u16,
+        numbers: Numbers,
     ) -> Self {
         let mut flight = HelloFlight::new();
-        flight.push(HandshakeType::CLIENT_HELLO, sequence, |writer| {
+        flight.push(HandshakeType::CLIENT_HELLO, numbers.message, |writer| {
             write_client_hello(writer, &random, cookie);
         });
         flight.queue(now);
         let timer = Retransmission::start(config, now);
-        let offer = Offer { random, credentials, sequence, flight, timer };
-        Self { offer, inbox: Inbox::new(sequence) }
+        let offer = Offer { random, credentials, numbers, flight, timer };
+        Self { offer, inbox: Inbox::new(numbers.message) }
     }
 
+    /// Takes a fragment out of the record `record`; the next one of our own will be
+    /// `next`.
     pub(super) fn insert(
         &mut self,
         config: &Config,
         now: Instant,
+        record: u64,
         fragment: &Fragment<'_>,
+        next: u64,
     ) -> Result<(), DropReason> {
         let sequence = fragment.header.sequence;
         match fragment.header.kind {
-            HandshakeType::HELLO_VERIFY_REQUEST => self.retry(config, now, fragment),
+            HandshakeType::HELLO_VERIFY_REQUEST => {
+                let sent = self.offer.numbers;
+                // It answers an earlier ClientHello that came twice, and asks for
+                // another cookie than the one that we follow already. Servers take
+                // one number or the other from what they answer (RFC 6347 section
+                // 4.2.1 wants the record's).
+                if sequence < sent.message && record < u64::from(sent.record) {
+                    return Err(DropReason::Repeated);
+                }
+                self.retry(config, now, fragment, next)
+            }
             HandshakeType::HELLO_REQUEST => Err(DropReason::Unexpected),
             // A server that is asked again after several requests of its own may
             // have counted otherwise (RFC 6347 section 4.2.2).
@@ -118,26 +140,29 @@ impl AwaitServerHello {
     }
 
     /// Sends the `ClientHello` again, with the cookie that the server wants.
-    pub(super) fn retry(
+    fn retry(
         &mut self,
         config: &Config,
         now: Instant,
         fragment: &Fragment<'_>,
+        next: u64,
     ) -> Result<(), DropReason> {
         if !fragment.is_whole() {
             return Err(DropReason::Malformed);
         }
         let cookie = read_hello_verify_request(fragment.body).map_err(|_| DropReason::Malformed)?;
-        if self.offer.sequence > 0 && self.offer.cookie() == cookie {
+        let Offer { random, credentials, numbers, .. } = &self.offer;
+        if numbers.message > 0 && self.offer.cookie() == cookie {
             return Err(DropReason::Repeated);
         }
-        if self.offer.sequence >= MAX_RETRIES {
+        if numbers.message >= MAX_RETRIES {
             return Err(DropReason::Unexpected);
         }
-        let Offer { random, credentials, sequence, .. } = &self.offer;
         let credentials =
             Credentials { identity: credentials.identity.clone(), key: credentials.key.clone() };
-        *self = Self::new(config, now, *random, credentials, &cookie, sequence + 1);
+        let record = u16::try_from(next).unwrap_or(u16::MAX);
+        let numbers = Numbers { message: numbers.message + 1, record };
+        *self = Self::new(config, now, *random, credentials, &cookie, numbers);
         Ok(())
     }
 
@@ -225,7 +250,7 @@ impl<P: Provider> AwaitServerHelloDone<P> {
         read_server_hello_done(body)?;
         transcript.add(&header, body);
 
-        let key_exchange = offer.sequence.saturating_add(1);
+        let key_exchange = offer.numbers.message.saturating_add(1);
         let finished = key_exchange.saturating_add(1);
         let mut messages = Flight::new();
         messages.push(HandshakeType::CLIENT_KEY_EXCHANGE, key_exchange, |writer| {

@@ -42,8 +42,29 @@ impl AwaitClientHello {
         now: Instant,
     ) -> Result<AwaitClientKeyExchange<P>, AlertDescription> {
         let (header, body) = self.inbox.front().ok_or(AlertDescription::InternalError)?;
-        AwaitClientKeyExchange::new(config, provider, now, self.server_random, &header, body)
+        let hello = acceptable(config, &header, body)?;
+        let random = self.server_random;
+        Ok(AwaitClientKeyExchange::new(config, provider, now, random, &hello, &header, body))
     }
+}
+
+/// Reads a `ClientHello`; an error if it can't be served.
+pub(super) fn acceptable(
+    config: &Config,
+    header: &MessageHeader,
+    body: &[u8],
+) -> Result<ClientHello, AlertDescription> {
+    if header.kind != HandshakeType::CLIENT_HELLO {
+        return Err(AlertDescription::UnexpectedMessage);
+    }
+    let hello = ClientHello::read(body)?;
+    // RFC 7627 section 5.3.
+    if config.extended_master_secret == ExtendedMasterSecret::Required
+        && !hello.extended_master_secret
+    {
+        return Err(AlertDescription::HandshakeFailure);
+    }
+    Ok(hello)
 }
 
 /// Has answered the `ClientHello`, and waits for the `ClientKeyExchange`.
@@ -58,38 +79,29 @@ pub(super) struct AwaitClientKeyExchange<P: Provider> {
 }
 
 impl<P: Provider> AwaitClientKeyExchange<P> {
-    /// Answers the `ClientHello`.
+    /// Answers `hello`, whose message is `header` and `body`.
     pub(super) fn new(
         config: &Config,
         provider: &P,
         now: Instant,
         server_random: Random,
+        hello: &ClientHello,
         header: &MessageHeader,
         body: &[u8],
-    ) -> Result<Self, AlertDescription> {
-        if header.kind != HandshakeType::CLIENT_HELLO {
-            return Err(AlertDescription::UnexpectedMessage);
-        }
-        let hello = ClientHello::read(body)?;
-        // RFC 7627 section 5.3.
-        if config.extended_master_secret == ExtendedMasterSecret::Required
-            && !hello.extended_master_secret
-        {
-            return Err(AlertDescription::HandshakeFailure);
-        }
+    ) -> Self {
         // Numbered after the ClientHello: as many HelloVerifyRequests were sent
         // as there were others before it (RFC 6347 section 4.2.2).
         let sequence = header.sequence;
         let mut flight = Flight::new();
         flight.push(HandshakeType::SERVER_HELLO, sequence, |writer| {
-            write_server_hello(writer, &server_random, &hello);
+            write_server_hello(writer, &server_random, hello);
         });
         flight.push(HandshakeType::SERVER_HELLO_DONE, sequence.saturating_add(1), |_| {});
         let mut transcript = Transcript::new(provider);
         transcript.add(header, body);
         transcript.add_encoded(flight.messages());
         flight.queue(now);
-        Ok(Self {
+        Self {
             server_random,
             extended_master_secret: hello.extended_master_secret,
             transcript,
@@ -97,7 +109,7 @@ impl<P: Provider> AwaitClientKeyExchange<P> {
             timer: Retransmission::start(config, now),
             inbox: Inbox::new(sequence.saturating_add(1)),
             early: EarlyRecords::default(),
-        })
+        }
     }
 
     /// Repeats the answer, if that is due.

@@ -16,7 +16,7 @@ struct Choices {
     endorsements: Vec<Choice>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Choice {
     issuer: usize,
     from: u64,
@@ -63,6 +63,8 @@ proptest! {
         shown in proptest::collection::vec(0..36_usize, 0..=4),
         held in proptest::option::of(0..36_usize),
         day in 5..65_u64,
+        removed in proptest::option::of(0..3_usize),
+        later in 0..30_u64,
     ) {
         let world = choices();
         let id = |party: usize| world.issuers.get(party).unwrap_or(&world.device).id();
@@ -112,8 +114,48 @@ proptest! {
             Ok(verified) => {
                 prop_assert_eq!(Some(verified.standing().valid_until()), expected.map(|to| at(to.min(50))));
                 prop_assert_eq!(store.check(verified.standing(), at(day)), Ok(()));
+
+                // What it rests on, once a party is off the list and time has passed. With
+                // the party go the effects of its revocations.
+                let standing = verified.standing();
+                let rests_on = (0..3).find(|issuer| id(*issuer) == standing.rests_on());
+                if let Some(removed) = removed {
+                    store.remove_party(&id(removed));
+                }
+                let stays = rests_on != removed && at(day + later) < standing.valid_until();
+                prop_assert_eq!(store.check(standing, at(day + later)).is_ok(), stays);
             }
-            Err(reason) => prop_assert!(expected.is_none(), "{reason:?}"),
+            // The checks in the order of SPEC.md section 6.3, signatures last; of several
+            // endorsements, the one that came furthest.
+            Err(reason) => {
+                prop_assert!(expected.is_none(), "{reason:?}");
+                let of_one = |choice: &Choice| {
+                    let Choice { issuer, from, to, role, .. } = *choice;
+                    if authorities[issuer].is_none() {
+                        Refusal::NoTrustedEndorsement
+                    } else if cut_off(issuer) {
+                        Refusal::IssuerRevoked
+                    } else if recorded.contains(&(issuer, 3)) {
+                        Refusal::Revoked
+                    } else if day < from {
+                        Refusal::EndorsementNotYetValid
+                    } else if day >= to {
+                        Refusal::EndorsementExpired
+                    } else if role != Role::Device {
+                        Refusal::RoleNotGranted
+                    } else {
+                        Refusal::NoTrustedEndorsement
+                    }
+                };
+                let furthest = shown.iter().chain(&held).map(|at| of_one(&world.endorsements[*at])).max();
+                let expected = match day {
+                    0..10 => Refusal::NotYetValid,
+                    50.. => Refusal::Expired,
+                    _ if cut_off(3) => Refusal::Revoked,
+                    _ => furthest.unwrap_or(Refusal::NoTrustedEndorsement),
+                };
+                prop_assert_eq!(reason, expected);
+            }
         }
     }
 }

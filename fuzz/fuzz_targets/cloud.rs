@@ -1,0 +1,3 @@
+//! `iot_crypto_fuzz::cloud` as a program of libFuzzer.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| iot_crypto_fuzz::cloud(data));
