@@ -26,8 +26,10 @@ const REQUEST: Duration = Duration::from_secs(30);
 const RETRY: Duration = Duration::from_secs(2);
 /// The longest delay between two attempts.
 const RETRY_LIMIT: Duration = Duration::from_secs(300);
-/// In an hour there are so many attempts that at least one must get through.
+/// How long an attempt with its delay may take at most, in seconds.
 const PATIENCE: u64 = 3600;
+/// In a day there are some hundreds of attempts, so that one must get through.
+const GIVEN_UP: Instant = Instant::from_millis(24 * 3600 * 1000);
 
 /// What is to be tried.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +93,10 @@ pub fn play(seed: u64, cast: &Cast, settings: Settings) -> Outcome {
             break;
         }
         judge(&mut outcome, &last, began, negotiated, ended);
+        outcome.demand(ended < GIVEN_UP, || format!("no session after {attempt} attempts"));
+        if ended >= GIVEN_UP {
+            break;
+        }
         begin = ended;
     }
     outcome.count("contacts", 1);
