@@ -1,15 +1,14 @@
 //! Clients and a server, and a network in the hands of an attacker.
 
+mod application;
 mod attacker;
 mod calm;
+mod config;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use iot_crypto::dtls::{
-    Client, Config, CookiePolicy, ExtendedMasterSecret, PresharedKey, PskIdentity, SendError,
-    ServerConfig, SingleServer,
-};
+use iot_crypto::dtls::{Client, PresharedKey, PskIdentity, ServerConfig, SingleServer};
 use iot_crypto::time::Instant;
 
 use super::record;
@@ -117,7 +116,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(kind: Server, twins: Twins, input: &mut Input<'_>) -> Self {
-        let config = config(input);
+        let config = config::config(input);
         let start = input.pick(&[1_000_000, 0, u64::MAX - 20_000_000]);
         let limit = config.dtls.max_datagram;
         let server: Box<dyn Party> = match kind {
@@ -393,71 +392,6 @@ impl World {
         self.network.push_back(datagram);
     }
 
-    fn provide_psk(&mut self, session: u64, name: &PskIdentity) {
-        let key = match self.answer {
-            Answer::Unknown => None,
-            Answer::Wrong => PresharedKey::new(&[9]),
-            Answer::Right | Answer::Late => PresharedKey::new(&RIGHT_KEY),
-        };
-        self.server.provide_psk(self.now, session, name, key);
-    }
-
-    fn client_sends(&mut self, host: Host, length: usize, room: usize) {
-        let payload = self.payload(b'c', host, length);
-        let Some(client) = self.clients.get_mut(&host) else { return };
-        match client.party.send(self.now, 0, &payload, room) {
-            Ok((_, bytes)) => {
-                assert!(client.is_connected && !client.is_closed, "sent without a session");
-                self.payloads.insert(payload, false);
-                self.send(Datagram { to: To::Server, from: host, bytes });
-            }
-            Err(error) => {
-                let is_open = client.is_connected && !client.is_closed;
-                let is_too_long = matches!(error, SendError::PayloadTooLarge { maximum } if payload.len() > maximum);
-                assert!(!is_open || is_too_long, "nothing is sent in an open session: {error}");
-            }
-        }
-    }
-
-    fn server_sends(&mut self, index: usize, length: usize, room: usize) {
-        let session = self.sessions.iter().nth(index).map(|(session, host)| (*session, *host));
-        let Some((session, host)) = session else { return };
-        let payload = self.payload(b's', host, length);
-        match self.server.send(self.now, session, &payload, room) {
-            Ok((to, bytes)) => {
-                assert_eq!(to, host);
-                self.payloads.insert(payload, false);
-                self.send(Datagram { to: To::Client(host), from: host, bytes });
-            }
-            Err(error) => {
-                let is_too_long = matches!(error, SendError::PayloadTooLarge { maximum } if payload.len() > maximum);
-                assert!(is_too_long, "nothing is sent in an open session: {error}");
-            }
-        }
-    }
-
-    /// A payload that is unlike every other.
-    fn payload(&mut self, by: u8, host: Host, length: usize) -> Vec<u8> {
-        self.counter += 1;
-        let mut payload = vec![by, host.0];
-        payload.extend(self.counter.to_be_bytes());
-        payload.resize((length % (self.config.dtls.max_datagram + 1)).max(6), 0);
-        payload
-    }
-
-    fn close(&mut self, input: &mut Input<'_>) {
-        let index = input.below(8);
-        if let Some(client) = self.clients.get_mut(&Host(index as u8)) {
-            client.party.close(self.now, 0);
-        } else if self.kind == Server::Single {
-            self.server.close(self.now, 0);
-        } else if let Some(session) = self.sessions.keys().nth(index % usize::from(HOSTS)) {
-            self.server.close(self.now, *session);
-        } else if let Some((session, _)) = self.questions.pop() {
-            self.server.close(self.now, session);
-        }
-    }
-
     /// When anyone wants to be called next.
     fn next(&self) -> Option<Instant> {
         let clients = self.clients.values().filter_map(|client| client.party.next());
@@ -468,27 +402,4 @@ impl World {
 /// What a client is called.
 fn identity(host: Host) -> PskIdentity {
     PskIdentity::new(&[b'h', host.0]).unwrap()
-}
-
-fn config(input: &mut Input<'_>) -> ServerConfig {
-    let seconds = Duration::from_secs;
-    let dtls = Config {
-        max_datagram: input.pick(&[1200, 128, 129, 160, 200, 300]),
-        retransmission: input.pick(&[seconds(1), Duration::ZERO, seconds(10)]),
-        retransmission_limit: input.pick(&[seconds(60), seconds(2)]),
-        handshake_timeout: input.pick(&[seconds(30), seconds(5), Duration::ZERO]),
-        extended_master_secret: input
-            .pick(&[ExtendedMasterSecret::Required, ExtendedMasterSecret::Preferred]),
-    };
-    ServerConfig {
-        dtls,
-        cookies: input.pick(&[
-            CookiePolicy::UnderLoad { half_open: 1 },
-            CookiePolicy::Always,
-            CookiePolicy::Never,
-        ]),
-        max_sessions: 1 + input.below(4),
-        max_half_open: input.below(4),
-        psk_timeout: input.pick(&[seconds(10), Duration::ZERO]),
-    }
 }
