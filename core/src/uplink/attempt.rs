@@ -370,18 +370,16 @@ impl<P: Provider, A: Address> Requesting<P, A> {
         let length = self.initiator.request(local, &mut request)?;
         let request = request.get(..length).unwrap_or_default();
         let mut segment = [0; MAX_MESSAGE];
-        let written = match Segments::new(request, self.session.max_payload()) {
-            Ok(segments) => segments.write(index, &mut segment)?,
-            Err(_) => None,
-        };
-        let Some(length) = written else {
+        let Ok(segments) = Segments::new(request, self.session.max_payload()) else {
             self.segment = None;
             return Ok(None);
         };
+        let length = segments.write(index, &mut segment)?.unwrap_or_default();
         let payload = segment.get(..length).unwrap_or_default();
         match self.session.send(&mut party.provider, now, payload, buffer) {
             Ok(length) => {
-                self.segment = Some(index.saturating_add(1));
+                let next = index.saturating_add(1);
+                self.segment = (next < segments.count()).then_some(next);
                 Ok(Some(length))
             }
             Err(SendError::BufferTooSmall(error)) => Err(error),
