@@ -8,6 +8,7 @@ use iot_crypto::crypto::{
 use rand_core::TryCryptoRng;
 
 use crate::curves::Curves;
+use crate::hmac::HmacKey;
 use crate::records::RecordKey;
 
 /// A [`Provider`] for hosts, over a random number generator of the caller's: the
@@ -40,7 +41,7 @@ impl<R: TryCryptoRng, L: KeyLog> HostCrypto<R, L> {
 
 impl<R: TryCryptoRng, L: KeyLog> Provider for HostCrypto<R, L> {
     type Sha256 = <RustCrypto<R, L> as Provider>::Sha256;
-    type HmacKey = <RustCrypto<R, L> as Provider>::HmacKey;
+    type HmacKey = HmacKey;
     type AeadKey = RecordKey;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
@@ -51,12 +52,12 @@ impl<R: TryCryptoRng, L: KeyLog> Provider for HostCrypto<R, L> {
         self.portable.sha256()
     }
 
-    fn hmac_key(&self, key: &[u8]) -> Self::HmacKey {
-        self.portable.hmac_key(key)
+    fn hmac_key(&self, key: &[u8]) -> HmacKey {
+        HmacKey::new(key)
     }
 
-    fn hmac(&self, key: &Self::HmacKey, message: &[&[u8]]) -> Sha256Digest {
-        self.portable.hmac(key, message)
+    fn hmac(&self, key: &HmacKey, message: &[&[u8]]) -> Sha256Digest {
+        key.code(message)
     }
 
     fn hkdf_sha256(&self, salt: &[u8], input: &[u8], info: &[&[u8]], out: &mut [u8]) {

@@ -111,6 +111,20 @@ proptest! {
     }
 
     #[test]
+    fn codes_are_the_same_bytes(
+        key in prop::collection::vec(any::<u8>(), 0..140),
+        message in message(),
+    ) {
+        let ready = host().hmac_key(&key);
+        prop_assert_eq!(
+            host().hmac(&ready, &parts(&message)),
+            portable().hmac_sha256(&key, &parts(&message))
+        );
+        // A key that is ready is not used up.
+        prop_assert_eq!(host().hmac(&ready, &[]), portable().hmac_sha256(&key, &[]));
+    }
+
+    #[test]
     fn records_are_the_same_bytes_and_open(
         key in any::<[u8; 32]>(),
         nonce in any::<[u8; 12]>(),

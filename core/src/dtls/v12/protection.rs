@@ -5,7 +5,7 @@
 
 use super::record::{ContentType, DTLS_1_2, HEADER_LENGTH, Header, MAX_SEQUENCE, Record};
 use super::replay::ReplayWindow;
-use crate::crypto::{Nonce, Provider, Secret, SymmetricKey, Tag};
+use crate::crypto::{Nonce, Provider, Secret, SymmetricKey};
 use crate::dtls::DropReason;
 use crate::wire::{BufferTooSmall, Writer};
 
@@ -111,34 +111,29 @@ impl<P: Provider> ReadState<P> {
         }
     }
 
-    /// Opens a record in place. One that is dropped is given back as it came,
-    /// and changes nothing: the window moves only once the tag has proved right.
+    /// Opens a record in place. One that is dropped changes nothing: the window
+    /// moves only once the tag has proved right.
     pub(crate) fn open<'d>(
         &mut self,
         provider: &P,
         record: Record<'d>,
-    ) -> Result<(ContentType, &'d mut [u8]), (Record<'d>, DropReason)> {
+    ) -> Result<(ContentType, &'d mut [u8]), DropReason> {
         let header = record.header;
         if header.epoch != self.epoch {
-            return Err((record, DropReason::Unexpected));
+            return Err(DropReason::Unexpected);
         }
         if !self.window.is_new(header.sequence) {
-            return Err((record, DropReason::Replayed));
+            return Err(DropReason::Replayed);
         }
-        let Some(length) = record.fragment.len().checked_sub(TAG_LENGTH) else {
-            return Err((record, DropReason::Malformed));
+        let Some((content, tag)) = record.fragment.split_last_chunk_mut() else {
+            return Err(DropReason::Malformed);
         };
-        let (content, tag) = record.fragment.split_at_mut(length);
-        let opened = Tag::try_from(&*tag).is_ok_and(|tag| {
-            let nonce = nonce(&self.iv, &header);
-            let aad = additional_data(&header, length);
-            provider.open(&self.key, &nonce, &aad, content, &tag).is_ok()
-        });
-        if !opened {
-            return Err((record, DropReason::Undecryptable));
-        }
+        let nonce = nonce(&self.iv, &header);
+        let aad = additional_data(&header, content.len());
+        provider
+            .open(&self.key, &nonce, &aad, content, tag)
+            .map_err(|_| DropReason::Undecryptable)?;
         self.window.mark(header.sequence);
-        let (content, _) = record.fragment.split_at_mut(length);
         Ok((header.content_type, content))
     }
 }
@@ -196,7 +191,7 @@ mod tests {
     ) -> Result<std::vec::Vec<u8>, DropReason> {
         let mut datagram = Datagram::new(bytes);
         let record = next_record(&mut datagram).unwrap()?;
-        read.open(provider, record).map(|(_, content)| content.to_vec()).map_err(|(_, why)| why)
+        read.open(provider, record).map(|(_, content)| content.to_vec())
     }
 
     /// The record was computed independently (OpenSSL's ChaCha20-Poly1305 by
