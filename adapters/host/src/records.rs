@@ -13,27 +13,24 @@ impl RecordKey {
         Self(key.clone())
     }
 
-    fn ready(&self) -> Result<LessSafeKey, Invalid> {
-        UnboundKey::new(&CHACHA20_POLY1305, self.0.expose())
-            .map(LessSafeKey::new)
-            .map_err(|_| Invalid)
-    }
-
+    #[inline]
     pub(crate) fn seal(&self, nonce: &Nonce, aad: &[u8], in_out: &mut [u8]) -> Tag {
-        let sealed = self.ready().and_then(|key| {
-            key.seal_in_place_separate_tag(unique(nonce), Aad::from(aad), in_out)
-                .map_err(|_| Invalid)
-        });
-        match sealed.map(|tag| Tag::try_from(tag.as_ref())) {
-            Ok(Ok(tag)) => tag,
-            // Only 256 GiB of plaintext would make this fail: nothing of it gets out.
-            _ => {
-                in_out.fill(0);
-                Tag::default()
-            }
+        if let Ok(key) = UnboundKey::new(&CHACHA20_POLY1305, self.0.expose())
+            && let Ok(tag) = LessSafeKey::new(key).seal_in_place_separate_tag(
+                aead::Nonce::assume_unique_for_key(*nonce),
+                Aad::from(aad),
+                in_out,
+            )
+            && let Ok(tag) = Tag::try_from(tag.as_ref())
+        {
+            return tag;
         }
+        // Only 256 GiB of plaintext would lead here: nothing of it gets out.
+        in_out.fill(0);
+        Tag::default()
     }
 
+    #[inline]
     pub(crate) fn open(
         &self,
         nonce: &Nonce,
@@ -41,16 +38,18 @@ impl RecordKey {
         in_out: &mut [u8],
         tag: &Tag,
     ) -> Result<(), Invalid> {
-        let tag = aead::Tag::from(*tag);
-        self.ready()?
-            .open_in_place_separate_tag(unique(nonce), Aad::from(aad), tag, in_out, 0..)
-            .map(drop)
-            .map_err(|_| Invalid)
+        let Ok(key) = UnboundKey::new(&CHACHA20_POLY1305, self.0.expose()) else {
+            return Err(Invalid);
+        };
+        let opened = LessSafeKey::new(key).open_in_place_separate_tag(
+            aead::Nonce::assume_unique_for_key(*nonce),
+            Aad::from(aad),
+            aead::Tag::from(*tag),
+            in_out,
+            0..,
+        );
+        opened.map(drop).map_err(|_| Invalid)
     }
-}
-
-fn unique(nonce: &Nonce) -> aead::Nonce {
-    aead::Nonce::assume_unique_for_key(*nonce)
 }
 
 impl core::fmt::Debug for RecordKey {
