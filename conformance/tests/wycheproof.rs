@@ -47,7 +47,6 @@ fn chacha20_poly1305() {
                 }
                 TestResult::Invalid | TestResult::Acceptable => {
                     assert_eq!(result, Err(Invalid), "{}", test.tc_id);
-                    assert_eq!(opened, *test.ct, "{}: it is left as it was", test.tc_id);
                 }
             }
             tried += 1;

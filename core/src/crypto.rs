@@ -61,8 +61,13 @@ pub trait Provider {
     /// A running SHA-256.
     type Sha256: Sha256;
 
+    /// A key of HMAC-SHA256, made ready once and used for many codes. It must
+    /// erase itself when it is dropped.
+    type HmacKey;
+
     /// A ChaCha20-Poly1305 key, made ready once and used for many records. It
-    /// must erase itself when it is dropped.
+    /// must erase itself when it is dropped. Each session keeps two of them: it
+    /// should be no larger than the key.
     type AeadKey;
 
     /// Fills `out` with bytes from a cryptographically secure generator.
@@ -74,8 +79,11 @@ pub trait Provider {
     /// Starts a SHA-256.
     fn sha256(&self) -> Self::Sha256;
 
+    /// Makes a key of HMAC-SHA256 (RFC 2104) ready, of any length.
+    fn hmac_key(&self, key: &[u8]) -> Self::HmacKey;
+
     /// HMAC-SHA256 (RFC 2104) over the concatenation of `message`.
-    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest;
+    fn hmac(&self, key: &Self::HmacKey, message: &[&[u8]]) -> Sha256Digest;
 
     /// HKDF-SHA256 (RFC 5869): extracts from `input` with `salt`, then expands
     /// with the concatenation of `info` to the length of `out`, which is at most
@@ -134,7 +142,7 @@ pub trait Provider {
     /// Verifies the tag and decrypts `in_out` in place.
     ///
     /// # Errors
-    /// [`Invalid`] if the tag does not fit; `in_out` is then left as it was.
+    /// [`Invalid`] if the tag does not fit; what is in `in_out` then is of no use.
     fn open(
         &self,
         key: &Self::AeadKey,
@@ -153,6 +161,11 @@ pub trait Provider {
     /// it, nothing is noted and nothing computed.
     fn log_secret(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
         let _ = (label, client_random, secret);
+    }
+
+    /// HMAC-SHA256 with a key that is used only once.
+    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest {
+        self.hmac(&self.hmac_key(key), message)
     }
 
     /// SHA-256 over the concatenation of `message`.

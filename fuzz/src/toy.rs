@@ -67,6 +67,7 @@ impl Toy {
 
 impl Provider for Toy {
     type Sha256 = Hash;
+    type HmacKey = Hash;
     type AeadKey = u64;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
@@ -83,11 +84,16 @@ impl Provider for Toy {
         Hash::new()
     }
 
-    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest {
+    fn hmac_key(&self, key: &[u8]) -> Hash {
         let mut hash = Hash::new();
         hash.append(&[1]);
         hash.append(key);
         hash.append(&(key.len() as u64).to_le_bytes());
+        hash
+    }
+
+    fn hmac(&self, key: &Hash, message: &[&[u8]]) -> Sha256Digest {
+        let mut hash = key.clone();
         message.iter().for_each(|part| hash.append(part));
         digest(hash.value())
     }

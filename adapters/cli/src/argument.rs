@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::files::{self, Access, FileError};
 use crate::text::{self, Kind, PREFIX, TextForm};
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// Where an argument has its text from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use crate::commands::{Context, check, demo, endorse, identity, network, revoke, 
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Color, Format};
-use iot_crypto_mio::os_provider;
+use iot_crypto_host::os_provider;
 
 /// Secure communication for the Internet of Things.
 ///

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::output::Format;
 use crate::time::{Date, parse_duration};
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// What a command needs of its surroundings.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use iot_crypto::identity::{Certificate, Endorsement, PrivateIdentity, Revocation
 use iot_crypto::wire::{BufferTooSmall, cbor};
 use zeroize::Zeroizing;
 
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// What every text begins with.
 pub const PREFIX: &str = "iot-crypto:";
@@ -285,7 +285,7 @@ mod tests {
     use iot_crypto::time::UnixTime;
 
     use super::*;
-    use iot_crypto_mio::os_provider;
+    use iot_crypto_host::os_provider;
 
     fn identity() -> PrivateIdentity {
         let mut provider = os_provider();

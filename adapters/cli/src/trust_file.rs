@@ -28,7 +28,7 @@ pub use edit::TrustFile;
 
 use crate::document::Document;
 use crate::error::Error;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// The greatest number of trusted parties.
 pub const MAX_PARTIES: usize = 64;

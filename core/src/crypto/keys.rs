@@ -1,7 +1,6 @@
 //! Keys and other fixed-length values as types of their own.
 
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroize as _;
 
 /// A SHA-256 digest or HMAC-SHA256.
 pub type Sha256Digest = [u8; 32];
@@ -60,7 +59,9 @@ impl<const N: usize> Default for Secret<N> {
 
 impl<const N: usize> Drop for Secret<N> {
     fn drop(&mut self) {
-        self.0.zeroize();
+        // In words, where `zeroize` would write byte by byte.
+        self.0 = [0; N];
+        zeroize::optimization_barrier(&self.0);
     }
 }
 

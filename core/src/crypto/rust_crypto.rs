@@ -2,7 +2,7 @@
 
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
-use hmac::{Hmac, Mac as _};
+use hmac::Mac as _;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use rand_core::TryCryptoRng;
@@ -66,6 +66,7 @@ fn secret_key(secret: &P256Secret) -> Result<p256::SecretKey, Invalid> {
 
 impl<R: TryCryptoRng, L: KeyLog> Provider for RustCrypto<R, L> {
     type Sha256 = sha2::Sha256;
+    type HmacKey = hmac::Hmac<sha2::Sha256>;
     type AeadKey = ChaCha20Poly1305;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
@@ -76,11 +77,15 @@ impl<R: TryCryptoRng, L: KeyLog> Provider for RustCrypto<R, L> {
         sha2::Sha256::new()
     }
 
-    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest {
-        // HMAC takes keys of every length; were it to fail, no tag would fit.
-        let Ok(mut mac) = Hmac::<sha2::Sha256>::new_from_slice(key) else {
-            return [0; 32];
-        };
+    fn hmac_key(&self, key: &[u8]) -> Self::HmacKey {
+        hmac::Hmac::new_from_slice(key).unwrap_or_else(|_| {
+            debug_assert!(false, "HMAC takes keys of every length");
+            hmac::Hmac::new(&hmac::digest::Key::<Self::HmacKey>::default())
+        })
+    }
+
+    fn hmac(&self, key: &Self::HmacKey, message: &[&[u8]]) -> Sha256Digest {
+        let mut mac = key.clone();
         for part in message {
             mac.update(part);
         }

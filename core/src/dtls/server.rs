@@ -1,7 +1,9 @@
 //! Many clients on one port.
 
+mod addresses;
 mod config;
 mod event;
+mod slab;
 mod stateless;
 mod table;
 #[cfg(test)]
@@ -36,7 +38,6 @@ pub struct Server<P: Provider, A: Address> {
     cookies: CookieJar,
     /// The key of all who are not known: nobody has it.
     substitute: PresharedKey,
-    last_id: u64,
     table: Table<P, A>,
     replies: StatelessReplies<A>,
     events: VecDeque<(Instant, ServerEvent<A>)>,
@@ -49,12 +50,12 @@ impl<P: Provider, A: Address> Server<P, A> {
     /// # Errors
     /// [`EntropyError`] if `provider` gives no random bytes.
     pub fn new(config: ServerConfig, provider: &mut P) -> Result<Self, EntropyError> {
+        let cookies = CookieJar::new(provider)?;
         Ok(Self {
             config,
-            cookies: CookieJar::new(provider)?,
+            table: Table::new(&cookies.hash_key(provider)),
+            cookies,
             substitute: PresharedKey::random(provider)?,
-            last_id: 0,
-            table: Table::new(),
             replies: StatelessReplies::new(),
             events: VecDeque::new(),
             drops: Drops::default(),
@@ -136,26 +137,28 @@ impl<P: Provider, A: Address> Server<P, A> {
         provider: &mut P,
         now: Instant,
         from: A,
-        mut record: Record<'d>,
+        record: Record<'d>,
     ) -> Result<Option<Received<'d>>, DropReason> {
-        if let Some((session, established)) = self.table.session_at(from) {
-            match established.handle(provider, now, record) {
-                Ok(Some(payload)) => return Ok(Some(Received { session, payload })),
-                Ok(None) => {
-                    self.settle_session(now, session);
-                    return Ok(None);
-                }
-                // It may belong to the handshake that is to replace this session,
-                // whose sequence numbers begin again.
-                Err((back, DropReason::Undecryptable | DropReason::Replayed))
-                    if self.table.has_handshake(from) =>
-                {
-                    record = back;
-                }
-                Err((_, reason)) => return Err(reason),
+        let begins_anew = self.table.has_handshake(from);
+        let Some((session, established)) = self.table.session_at(from) else {
+            return self.handle_in_handshake(provider, now, from, record).map(|()| None);
+        };
+        // It may belong to the handshake that is to replace this session, whose
+        // sequence numbers begin again; to open it in vain would destroy it.
+        let header = record.header;
+        let mut copy = begins_anew.then(|| record.fragment.to_vec());
+        match (established.handle(provider, now, record), &mut copy) {
+            (Ok(Some(payload)), _) => Ok(Some(Received { session, payload })),
+            (Ok(None), _) => {
+                self.settle_session(now, session);
+                Ok(None)
             }
+            (Err(DropReason::Undecryptable | DropReason::Replayed), Some(fragment)) => {
+                let record = Record { header, fragment };
+                self.handle_in_handshake(provider, now, from, record).map(|()| None)
+            }
+            (Err(reason), _) => Err(reason),
         }
-        self.handle_in_handshake(provider, now, from, record).map(|()| None)
     }
 
     fn handle_plaintext(
@@ -230,7 +233,7 @@ impl<P: Provider, A: Address> Server<P, A> {
     fn has_room(&self) -> bool {
         let taken = self.len().saturating_sub(self.half_open());
         let events = self.config.max_sessions.saturating_mul(4);
-        taken < self.config.max_sessions && self.events.len() < events
+        taken < self.config.max_sessions && self.table.has_place() && self.events.len() < events
     }
 
     /// Takes a new handshake in. The oldest ones give way to it also when sessions
@@ -246,8 +249,7 @@ impl<P: Provider, A: Address> Server<P, A> {
             let Some(oldest) = self.table.oldest_handshake() else { break };
             self.fail(now, oldest, Ending::silent(CloseReason::Overload));
         }
-        self.last_id = self.last_id.saturating_add(1);
-        self.table.insert(SessionId(self.last_id), from, handshake);
+        self.table.insert(from, handshake);
     }
 
     /// Does what the outcome of a handshake's input asks for.
@@ -323,8 +325,8 @@ impl<P: Provider, A: Address> Server<P, A> {
         let address = *address;
         let established = match state {
             PeerState::Session(established) => established,
-            PeerState::Handshake { .. } => return Err(SendError::NotConnected),
-            PeerState::Failed { .. } => return Err(SendError::Closed),
+            PeerState::Handshake(_) => return Err(SendError::NotConnected),
+            PeerState::Failed(_) => return Err(SendError::Closed),
         };
         let length = established.send(provider, now, payload, buffer)?;
         if !established.is_open() {
@@ -341,11 +343,11 @@ impl<P: Provider, A: Address> Server<P, A> {
                 established.close(now, CloseReason::ByApplication);
                 self.settle_session(now, session);
             }
-            Some(PeerState::Handshake { handshake, .. }) => {
-                let ending = handshake.cancel(CloseReason::ByApplication);
+            Some(PeerState::Handshake(beginning)) => {
+                let ending = beginning.handshake.cancel(CloseReason::ByApplication);
                 self.fail(now, session, ending);
             }
-            Some(PeerState::Failed { .. }) | None => {}
+            Some(PeerState::Failed(_)) | None => {}
         }
     }
 
@@ -368,9 +370,9 @@ impl<P: Provider, A: Address> Server<P, A> {
         while let Some((session, peer)) = self.table.first_ready() {
             let address = peer.address;
             let sent = match &mut peer.state {
-                PeerState::Handshake { handshake, .. } => handshake.poll_transmit(buffer)?,
+                PeerState::Handshake(beginning) => beginning.handshake.poll_transmit(buffer)?,
                 PeerState::Session(established) => established.poll_transmit(provider, buffer)?,
-                PeerState::Failed { farewell, .. } => farewell.poll_transmit(buffer)?,
+                PeerState::Failed(failed) => failed.farewell.poll_transmit(buffer)?,
             };
             self.table.settle(session);
             if let Some(length) = sent {

@@ -57,9 +57,7 @@ impl<P: Provider> Session<P> {
         datagram: &mut Datagram<'d>,
     ) -> Option<&'d mut [u8]> {
         while let Some(record) = next_record(datagram) {
-            let handled = record.and_then(|record| {
-                self.established.handle(provider, now, record).map_err(|(_, reason)| reason)
-            });
+            let handled = record.and_then(|record| self.established.handle(provider, now, record));
             match handled {
                 Ok(Some(payload)) => return Some(payload),
                 Ok(None) => {}

@@ -9,7 +9,7 @@ use iot_crypto_cli::config::{CloudConfig, DeviceConfig, GatewayConfig};
 use iot_crypto_cli::document::Document;
 use iot_crypto_cli::time::{Date, parse_duration};
 use iot_crypto_cli::value;
-use iot_crypto_mio::os_provider;
+use iot_crypto_host::os_provider;
 
 use crate::input::Input;
 use store::{Directory, PRIVATE};
@@ -60,7 +60,7 @@ pub fn files(data: &[u8]) {
 /// Checks a configuration whose files are there.
 fn config<T, E: std::fmt::Display>(
     text: &str,
-    check: impl Fn(&iot_crypto_mio::OsProvider, &Document) -> Result<T, E>,
+    check: impl Fn(&iot_crypto_host::OsProvider, &Document) -> Result<T, E>,
     look: impl FnOnce(&T),
 ) {
     // It names files; none but those that were made for it are to be touched.

@@ -76,15 +76,15 @@ impl<P: Provider> Keys<P> {
 /// P_SHA256 (RFC 5246 section 5), as much as the key block takes.
 fn key_block<P: Provider>(provider: &P, master: &Secret<48>, seed: [&[u8]; 3]) -> Secret<88> {
     let [label, first, second] = seed;
-    let master = master.expose();
+    let master = provider.hmac_key(master.expose());
     let mut block = Secret::default();
-    let mut a = Secret::new(provider.hmac_sha256(master, &[label, first, second]));
+    let mut a = Secret::new(provider.hmac(&master, &[label, first, second]));
     for chunk in block.expose_mut().chunks_mut(32) {
-        let part = Secret::new(provider.hmac_sha256(master, &[a.expose(), label, first, second]));
+        let part = Secret::new(provider.hmac(&master, &[a.expose(), label, first, second]));
         for (to, from) in chunk.iter_mut().zip(part.expose()) {
             *to = *from;
         }
-        a = Secret::new(provider.hmac_sha256(master, &[a.expose()]));
+        a = Secret::new(provider.hmac(&master, &[a.expose()]));
     }
     block
 }

@@ -16,7 +16,7 @@ use crate::files::{self, Access, Existing};
 use crate::text;
 use crate::time::Date;
 use crate::trust_file::TrustFile;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// The arguments of `revoke`.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use super::party::{Party, PartyFields};
 use super::service::{Cookies, RawRotation, Service, ServiceFields};
 use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// The configuration of a cloud.
 #[derive(Clone, Debug)]

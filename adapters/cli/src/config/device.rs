@@ -18,7 +18,7 @@ use super::party::{Party, PartyFields};
 use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
 use alert::RawAlert;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 use part::{Parts, RawActuator, RawSensor};
 
 /// The configuration of a device.

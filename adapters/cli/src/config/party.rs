@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::files::FileError;
 use crate::text::{Kind, TextForm};
 use crate::trust_file;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// Who a party is, and whom it trusts.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::network::Network;
 use super::{Actor, Failure};
 use crate::events::{Event, Exchange, Line};
 use crate::text::{self, TextForm};
-use iot_crypto_mio::os_provider;
+use iot_crypto_host::os_provider;
 
 /// The paper's certificate, in bytes.
 const PAPER_CERTIFICATE: u64 = 232;

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::events::{DeviceRow, Event, Printer, ReadingRow, Who};
 use crate::exit::Exit;
 use crate::time::Date;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 struct CloudProgram {
     cloud: Box<HostCloud>,

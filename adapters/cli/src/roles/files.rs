@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::files::{self, Access, Existing};
 use crate::text;
 use crate::trust_file::{Contents, Store, TrustFile};
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// What a role has of its files, and what it last read in them.
 pub(super) struct PartyFiles {

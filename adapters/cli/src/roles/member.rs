@@ -15,7 +15,7 @@ use crate::config;
 use crate::error::Error;
 use crate::trust_file::Store;
 use iot_crypto_capture::Tap;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// The provider of a role: the secrets of its sessions are recorded, if that was
 /// asked for.

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use iot_crypto_capture::{Captured, Recording, Sink, Tap};
-use iot_crypto_mio::{Datagram, Direction, os_provider};
+use iot_crypto_host::os_provider;
+use iot_crypto_mio::{Datagram, Direction};
 
 use crate::error::Error;
 use crate::files::{self, FileError};

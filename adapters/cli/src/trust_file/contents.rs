@@ -10,7 +10,7 @@ use super::{MAX_ENDORSEMENTS, MAX_PARTIES, MAX_REVOCATIONS, Store};
 use crate::document::{Document, Mistakes, Review};
 use crate::error::Error;
 use crate::text::{self, TextForm};
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// A party in a trust file.
 #[derive(Clone, Debug)]

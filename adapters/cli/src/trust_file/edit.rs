@@ -10,7 +10,7 @@ use crate::document::Document;
 use crate::error::Error;
 use crate::files::{self, Access, Existing, FileError};
 use crate::text;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// A trust file that is to be changed. Nobody else changes it meanwhile.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ pub struct ServerConfig {
     pub cookies: CookiePolicy,
     /// How many sessions and handshakes there may be. When there are so many, the
     /// oldest handshake gives way to a new one; if all are sessions, a new
-    /// `ClientHello` is dropped and counted.
+    /// `ClientHello` is dropped and counted. A server has room for 4,194,304.
     pub max_sessions: usize,
     /// How many handshakes may be half open, at least 1; when there are so many,
     /// the oldest gives way to a new one.

@@ -2,15 +2,30 @@
 
 use crate::dtls::{CloseReason, PskIdentity};
 
-/// What a session is called. It is never used again for another one.
+/// What a session is called. It is never used again for another one. Ids are
+/// ordered as the sessions began.
+// The serial number, and behind it the place in the server's table, so that no map
+// from one to the other is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId(pub(super) u64);
+pub struct SessionId(u64);
 
 impl SessionId {
-    /// The id as a number, for logs and tables.
+    pub(super) const PLACE_BITS: u32 = 22;
+    /// At a thousand handshakes a second, the numbers last for a hundred years.
+    pub(super) const MAX_SERIAL: u64 = u64::MAX >> Self::PLACE_BITS;
+
+    pub(super) const fn new(serial: u64, place: u32) -> Self {
+        Self(serial << Self::PLACE_BITS | place as u64)
+    }
+
+    pub(super) const fn place(self) -> u32 {
+        self.0 as u32 & ((1 << Self::PLACE_BITS) - 1)
+    }
+
+    /// The serial number, for logs and tables: 1 for the server's first session.
     #[must_use]
     pub const fn as_u64(self) -> u64 {
-        self.0
+        self.0 >> Self::PLACE_BITS
     }
 }
 

@@ -6,6 +6,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::SessionId;
+use super::addresses::Addresses;
+use super::slab::Slab;
 use crate::crypto::Provider;
 use crate::dtls::v12::ending::Farewell;
 use crate::dtls::v12::established::Established;
@@ -18,60 +20,74 @@ use crate::time::{Deadline, Instant, Reason};
 /// One client. The address leads to it (in one of the two maps) as long as its
 /// handshake or session is not over.
 pub(super) struct Peer<P: Provider, A> {
+    id: SessionId,
     pub(super) address: A,
     /// The start of the random value in its `ClientHello`: a late repetition of
     /// that is no new handshake.
     hello: u64,
-    /// The entry in the set of deadlines.
-    scheduled: Option<Instant>,
     pub(super) state: PeerState<P>,
 }
 
+// A session is in the table itself: there may be many of them, and a pointer to
+// each would be memory and time. The others are few, and large or soon gone.
+#[allow(clippy::large_enum_variant)]
 pub(super) enum PeerState<P: Provider> {
-    /// `announced`: the application has heard of it.
-    Handshake {
-        handshake: Box<Handshake<P>>,
-        announced: bool,
-    },
-    Session(Box<Established<P>>),
+    Handshake(Box<Beginning<P>>),
+    Session(Established<P>),
     /// A handshake that has failed, as long as its farewell waits.
-    Failed {
-        since: Instant,
-        farewell: Box<Farewell>,
-    },
+    Failed(Box<Failed>),
+}
+
+/// A handshake in the table.
+pub(super) struct Beginning<P: Provider> {
+    pub(super) handshake: Handshake<P>,
+    /// Whether the application has heard of it.
+    announced: bool,
+    /// The entry in the set of deadlines.
+    scheduled: Option<Instant>,
+}
+
+/// What a handshake that has failed leaves behind.
+pub(super) struct Failed {
+    since: Instant,
+    pub(super) farewell: Farewell,
 }
 
 impl<P: Provider, A> Peer<P, A> {
     /// When something is to be sent: since it is.
     fn output(&self) -> Option<Deadline> {
         match &self.state {
-            PeerState::Handshake { handshake, .. } => handshake.output(),
+            PeerState::Handshake(beginning) => beginning.handshake.output(),
             PeerState::Session(session) => session.output(),
-            PeerState::Failed { since, farewell } => {
-                (!farewell.is_empty()).then(|| Deadline::new(*since, Reason::Output))
+            PeerState::Failed(failed) => {
+                (!failed.farewell.is_empty()).then(|| Deadline::new(failed.since, Reason::Output))
             }
         }
     }
 
     fn timer(&self) -> Option<Deadline> {
         match &self.state {
-            PeerState::Handshake { handshake, .. } => Some(handshake.timer()),
-            PeerState::Session(_) | PeerState::Failed { .. } => None,
+            PeerState::Handshake(beginning) => Some(beginning.handshake.timer()),
+            PeerState::Session(_) | PeerState::Failed(_) => None,
         }
     }
 
     fn is_over(&self) -> bool {
         match &self.state {
-            PeerState::Handshake { .. } => false,
+            PeerState::Handshake(_) => false,
             PeerState::Session(session) => !session.is_open(),
-            PeerState::Failed { .. } => true,
+            PeerState::Failed(_) => true,
         }
     }
 }
 
+/// How many clients the table can hold at most.
+const MAX_PEERS: u32 = 1 << SessionId::PLACE_BITS;
+
 pub(super) struct Table<P: Provider, A: Address> {
-    peers: BTreeMap<SessionId, Peer<P, A>>,
-    sessions: BTreeMap<A, SessionId>,
+    peers: Slab<Peer<P, A>>,
+    last_serial: u64,
+    sessions: Addresses,
     handshakes: BTreeMap<A, SessionId>,
     /// The same handshakes, the oldest first.
     half_open: BTreeSet<SessionId>,
@@ -84,10 +100,12 @@ fn start_of(random: &Random) -> u64 {
 }
 
 impl<P: Provider, A: Address> Table<P, A> {
-    pub(super) const fn new() -> Self {
+    /// A table without clients. `hash_key` is secret.
+    pub(super) fn new(hash_key: &[u8; 16]) -> Self {
         Self {
-            peers: BTreeMap::new(),
-            sessions: BTreeMap::new(),
+            peers: Slab::new(),
+            last_serial: 0,
+            sessions: Addresses::new(hash_key),
             handshakes: BTreeMap::new(),
             half_open: BTreeSet::new(),
             deadlines: BTreeSet::new(),
@@ -108,16 +126,22 @@ impl<P: Provider, A: Address> Table<P, A> {
     }
 
     pub(super) fn get(&self, id: SessionId) -> Option<&Peer<P, A>> {
-        self.peers.get(&id)
+        self.peers.get(id.place()).filter(|peer| peer.id == id)
     }
 
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Peer<P, A>> {
-        self.peers.get_mut(&id)
+        self.peers.get_mut(id.place()).filter(|peer| peer.id == id)
+    }
+
+    fn remove(&mut self, id: SessionId) {
+        if self.get(id).is_some() {
+            self.peers.remove(id.place());
+        }
     }
 
     pub(super) fn handshake(&mut self, id: SessionId) -> Option<&mut Handshake<P>> {
-        match &mut self.peers.get_mut(&id)?.state {
-            PeerState::Handshake { handshake, .. } => Some(handshake),
+        match &mut self.get_mut(id)?.state {
+            PeerState::Handshake(beginning) => Some(&mut beginning.handshake),
             _ => None,
         }
     }
@@ -127,10 +151,16 @@ impl<P: Provider, A: Address> Table<P, A> {
         Some((id, self.handshake(id)?))
     }
 
+    /// The place of the session of `address`.
+    fn place_at(&self, address: A) -> Option<u32> {
+        self.sessions.get(&address, |place| Some(self.peers.get(place)?.address))
+    }
+
     pub(super) fn session_at(&mut self, address: A) -> Option<(SessionId, &mut Established<P>)> {
-        let id = *self.sessions.get(&address)?;
-        match &mut self.peers.get_mut(&id)?.state {
-            PeerState::Session(session) => Some((id, session)),
+        let place = self.place_at(address)?;
+        let peer = self.peers.get_mut(place)?;
+        match &mut peer.state {
+            PeerState::Session(session) => Some((peer.id, session)),
             _ => None,
         }
     }
@@ -140,21 +170,30 @@ impl<P: Provider, A: Address> Table<P, A> {
     }
 
     pub(super) fn is_occupied(&self, address: A) -> bool {
-        self.has_handshake(address) || self.sessions.contains_key(&address)
+        self.has_handshake(address) || self.place_at(address).is_some()
     }
 
     /// Whether the session of `address` began with the `ClientHello` that has this
     /// random value.
     pub(super) fn is_hello_of_session(&self, address: A, random: &Random) -> bool {
-        let peer = self.sessions.get(&address).and_then(|id| self.peers.get(id));
+        let peer = self.place_at(address).and_then(|place| self.peers.get(place));
         peer.is_some_and(|peer| peer.hello == start_of(random))
     }
 
-    /// Takes a new handshake in.
-    pub(super) fn insert(&mut self, id: SessionId, address: A, handshake: Handshake<P>) {
+    /// Whether there is a place for another client, and a name for it.
+    pub(super) fn has_place(&self) -> bool {
+        self.peers.next(MAX_PEERS).is_some() && self.last_serial < SessionId::MAX_SERIAL
+    }
+
+    /// Takes a new handshake in, if there is a place.
+    pub(super) fn insert(&mut self, address: A, handshake: Handshake<P>) {
+        let Some(place) = self.peers.next(MAX_PEERS) else { return };
+        self.last_serial = self.last_serial.saturating_add(1);
+        let id = SessionId::new(self.last_serial, place);
         let hello = start_of(handshake.client_random());
-        let state = PeerState::Handshake { handshake: Box::new(handshake), announced: false };
-        self.peers.insert(id, Peer { address, hello, scheduled: None, state });
+        let beginning = Beginning { handshake, announced: false, scheduled: None };
+        let state = PeerState::Handshake(Box::new(beginning));
+        self.peers.insert(Peer { id, address, hello, state });
         self.handshakes.insert(address, id);
         self.half_open.insert(id);
         self.settle(id);
@@ -164,12 +203,24 @@ impl<P: Provider, A: Address> Table<P, A> {
     /// waited for.
     pub(super) fn announce(&mut self, id: SessionId) -> Option<PskIdentity> {
         self.settle(id);
-        let PeerState::Handshake { handshake, announced } = &mut self.peers.get_mut(&id)?.state
-        else {
-            return None;
-        };
-        *announced = true;
-        handshake.required_psk().cloned()
+        let PeerState::Handshake(beginning) = &mut self.get_mut(id)?.state else { return None };
+        beginning.announced = true;
+        beginning.handshake.required_psk().cloned()
+    }
+
+    /// Takes a handshake out of the maps of handshakes; gives whether the
+    /// application had heard of it.
+    fn end_handshake(&mut self, id: SessionId, state: PeerState<P>) -> Option<bool> {
+        let peer = self.get_mut(id)?;
+        let address = peer.address;
+        let before = core::mem::replace(&mut peer.state, state);
+        self.handshakes.remove(&address);
+        self.half_open.remove(&id);
+        let PeerState::Handshake(beginning) = before else { return None };
+        if let Some(at) = beginning.scheduled {
+            self.deadlines.remove(&(at, id));
+        }
+        Some(beginning.announced)
     }
 
     /// A handshake has become a session; gives the one that it replaces.
@@ -178,14 +229,13 @@ impl<P: Provider, A: Address> Table<P, A> {
         id: SessionId,
         established: Established<P>,
     ) -> Option<SessionId> {
-        let peer = self.peers.get_mut(&id)?;
-        let address = peer.address;
-        peer.state = PeerState::Session(Box::new(established));
-        self.handshakes.remove(&address);
-        self.half_open.remove(&id);
-        let replaced = self.sessions.insert(address, id);
+        self.end_handshake(id, PeerState::Session(established))?;
+        let address = self.get(id)?.address;
+        let peers = &self.peers;
+        let address_of = |place| Some(peers.get(place)?.address);
+        let replaced = self.sessions.insert(&address, id.place(), address_of);
+        let replaced = replaced.and_then(|place| self.peers.remove(place)).map(|peer| peer.id);
         if let Some(replaced) = replaced {
-            self.peers.remove(&replaced);
             self.ready.remove(&replaced);
         }
         self.settle(id);
@@ -194,22 +244,20 @@ impl<P: Provider, A: Address> Table<P, A> {
 
     /// A handshake has failed; gives whether the application had heard of it.
     pub(super) fn fail(&mut self, id: SessionId, now: Instant, farewell: Farewell) -> bool {
-        let Some(peer) = self.peers.get_mut(&id) else { return false };
-        let failed = PeerState::Failed { since: now, farewell: Box::new(farewell) };
-        let before = core::mem::replace(&mut peer.state, failed);
-        self.handshakes.remove(&peer.address);
-        self.half_open.remove(&id);
+        let failed = Box::new(Failed { since: now, farewell });
+        let announced = self.end_handshake(id, PeerState::Failed(failed));
         self.settle(id);
-        matches!(before, PeerState::Handshake { announced: true, .. })
+        announced.unwrap_or(false)
     }
 
     /// Brings a session up to date; gives why it is over, once.
     pub(super) fn settle_session(&mut self, id: SessionId) -> Option<CloseReason> {
-        let peer = self.peers.get_mut(&id)?;
+        let peer = self.get_mut(id)?;
         let PeerState::Session(session) = &mut peer.state else { return None };
         let reason = session.poll_closed();
         if reason.is_some() {
-            self.sessions.remove(&peer.address);
+            let address = peer.address;
+            self.sessions.remove(&address, id.place());
         }
         self.settle(id);
         reason
@@ -218,10 +266,14 @@ impl<P: Provider, A: Address> Table<P, A> {
     /// Brings the sets of deadlines and of what is ready up to date; removes a
     /// client that is over and has nothing more to send.
     pub(super) fn settle(&mut self, id: SessionId) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(peer) = self.peers.get_mut(id.place()).filter(|peer| peer.id == id) else {
+            return;
+        };
         let timer = peer.timer().map(|deadline| deadline.at);
-        if timer != peer.scheduled {
-            if let Some(at) = core::mem::replace(&mut peer.scheduled, timer) {
+        if let PeerState::Handshake(beginning) = &mut peer.state
+            && beginning.scheduled != timer
+        {
+            if let Some(at) = core::mem::replace(&mut beginning.scheduled, timer) {
                 self.deadlines.remove(&(at, id));
             }
             if let Some(at) = timer {
@@ -233,7 +285,7 @@ impl<P: Provider, A: Address> Table<P, A> {
         } else {
             self.ready.remove(&id);
             if peer.is_over() {
-                self.peers.remove(&id);
+                self.remove(id);
             }
         }
     }
@@ -241,7 +293,7 @@ impl<P: Provider, A: Address> Table<P, A> {
     /// A client that has something to send.
     pub(super) fn first_ready(&mut self) -> Option<(SessionId, &mut Peer<P, A>)> {
         let id = *self.ready.first()?;
-        Some((id, self.peers.get_mut(&id)?))
+        Some((id, self.get_mut(id)?))
     }
 
     /// Those whose deadline is `now` or earlier.
@@ -250,8 +302,8 @@ impl<P: Provider, A: Address> Table<P, A> {
     }
 
     pub(super) fn deadline(&self) -> Option<Deadline> {
-        let ready = self.ready.first().and_then(|id| self.peers.get(id)).and_then(Peer::output);
-        let first = self.deadlines.first().and_then(|(_, id)| self.peers.get(id));
+        let ready = self.ready.first().and_then(|id| self.get(*id)).and_then(Peer::output);
+        let first = self.deadlines.first().and_then(|(_, id)| self.get(*id));
         Deadline::earlier(ready, first.and_then(Peer::timer))
     }
 }

@@ -30,6 +30,13 @@ impl CookieJar {
         Ok(Self { secret })
     }
 
+    /// A key for hashes of what comes from the network. Nothing that a cookie is
+    /// made of is as short as its label.
+    pub(crate) fn hash_key<P: Provider>(&self, provider: &P) -> [u8; 16] {
+        let mac = provider.hmac_sha256(self.secret.expose(), &[b"hash key"]);
+        mac.first_chunk().copied().unwrap_or_default()
+    }
+
     /// The cookie for a `ClientHello` from `address`.
     pub(crate) fn make<P: Provider>(
         &self,

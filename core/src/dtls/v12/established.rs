@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::flight::FinishedFlight;
+use super::flight::Finished;
 use super::key_schedule::{Keys, VerifiedFinished};
 use super::message::{HandshakeType, fragments};
 use super::protection::{OVERHEAD, ReadState, SealError, WriteState};
@@ -38,7 +38,7 @@ enum LastFlight {
     /// It was the peer's, or the peer has it, or too much time has passed.
     Gone,
     /// To be repeated whenever the peer repeats its own.
-    Kept { flight: FinishedFlight<0>, plaintext: PlaintextState, until: Instant },
+    Kept { finished: Finished, plaintext: PlaintextState, until: Instant },
 }
 
 enum Status {
@@ -69,12 +69,12 @@ impl<P: Provider> Established<P> {
         _: VerifiedFinished,
         config: &Config,
         now: Instant,
-        mut flight: FinishedFlight<0>,
+        mut finished: Finished,
         plaintext: PlaintextState,
     ) -> Self {
-        flight.queue(now);
+        finished.queue(now);
         let until = now + LAST_FLIGHT_KEPT;
-        Self::new(keys, LastFlight::Kept { flight, plaintext, until }, config)
+        Self::new(keys, LastFlight::Kept { finished, plaintext, until }, config)
     }
 
     fn new(keys: Keys<P>, last_flight: LastFlight, config: &Config) -> Self {
@@ -110,16 +110,15 @@ impl<P: Provider> Established<P> {
         self.bytes_received
     }
 
-    /// Opens a record; application data is given back. A record that is dropped
-    /// is given back as it came.
+    /// Opens a record in place; application data is given back.
     pub(crate) fn handle<'d>(
         &mut self,
         provider: &P,
         now: Instant,
         record: Record<'d>,
-    ) -> Result<Option<&'d mut [u8]>, (Record<'d>, DropReason)> {
+    ) -> Result<Option<&'d mut [u8]>, DropReason> {
         if !self.is_open() {
-            return Err((record, DropReason::Unexpected));
+            return Err(DropReason::Unexpected);
         }
         // Records of epoch 0 are not authentic, and have no say any more: no
         // alert, no message of a handshake (RFC 6347 section 4.1).
@@ -142,7 +141,7 @@ impl<P: Provider> Established<P> {
         match first.header.kind {
             // The client repeats its flight: ours was lost (RFC 6347 4.2.4).
             HandshakeType::FINISHED => match &mut self.last_flight {
-                LastFlight::Kept { flight, until, .. } if now < *until => flight.queue(now),
+                LastFlight::Kept { finished, until, .. } if now < *until => finished.queue(now),
                 _ => self.last_flight = LastFlight::Gone,
             },
             HandshakeType::CLIENT_HELLO => {
@@ -217,9 +216,8 @@ impl<P: Provider> Established<P> {
         provider: &P,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, BufferTooSmall> {
-        if let LastFlight::Kept { flight, plaintext, .. } = &mut self.last_flight {
-            let limit = usize::from(self.limit);
-            let sent = flight.poll_transmit(provider, plaintext, &mut self.write, limit, buffer)?;
+        if let LastFlight::Kept { finished, plaintext, .. } = &mut self.last_flight {
+            let sent = finished.poll_transmit(provider, plaintext, &mut self.write, buffer)?;
             if sent.is_some() {
                 return Ok(sent);
             }
@@ -248,7 +246,7 @@ impl<P: Provider> Established<P> {
         };
         let flight = match &self.last_flight {
             LastFlight::Gone => None,
-            LastFlight::Kept { flight, .. } => flight.deadline(),
+            LastFlight::Kept { finished, .. } => finished.deadline(),
         };
         Deadline::earlier(alert, flight)
     }

@@ -163,38 +163,103 @@ fn sized(buffer: &mut [u8], limit: usize, needed: usize) -> Result<&mut [u8], Bu
 const FINISHED_RECORDS: usize =
     record::HEADER_LENGTH + 1 + protection::OVERHEAD + HEADER_LENGTH + VERIFY_DATA_LENGTH;
 
-/// A flight that ends with the change to the new epoch: its messages in epoch 0,
-/// then a `ChangeCipherSpec`, then the `Finished` in epoch 1.
+/// The change to the new epoch: a `ChangeCipherSpec`, then the `Finished` in
+/// epoch 1.
 #[derive(Clone, Debug)]
-pub(crate) struct FinishedFlight<const N: usize> {
-    messages: Flight<N>,
+pub(crate) struct Finished {
     sequence: u16,
     verify_data: [u8; VERIFY_DATA_LENGTH],
-    /// When the `Finished` was queued, until it is sent; it is sent last.
+    /// When it was queued, until it is sent.
     queued: Option<Instant>,
 }
 
+impl Finished {
+    /// A `Finished` with the number `sequence`.
+    pub(crate) const fn new(sequence: u16, verify_data: [u8; VERIFY_DATA_LENGTH]) -> Self {
+        Self { sequence, verify_data, queued: None }
+    }
+
+    /// Sends it, for the first time or again.
+    pub(crate) fn queue(&mut self, now: Instant) {
+        self.queued = Some(now);
+    }
+
+    /// When it is to be sent: since it is.
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.queued.map(|since| Deadline::new(since, Reason::Output))
+    }
+
+    /// Writes it as a datagram of its own, if it is to be sent. Every datagram has
+    /// room for it. The repetition of a record has a new sequence number (RFC 6347
+    /// section 4.2.4).
+    pub(crate) fn poll_transmit<P: Provider>(
+        &mut self,
+        provider: &P,
+        plaintext: &mut PlaintextState,
+        write: &mut WriteState<P>,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, BufferTooSmall> {
+        if self.queued.is_none() {
+            return Ok(None);
+        }
+        if buffer.len() < FINISHED_RECORDS {
+            return Err(BufferTooSmall { needed: FINISHED_RECORDS });
+        }
+        self.write(provider, plaintext, write, buffer).map(Some)
+    }
+
+    /// Writes both records; the caller has made sure of the room.
+    fn write<P: Provider>(
+        &mut self,
+        provider: &P,
+        plaintext: &mut PlaintextState,
+        write: &mut WriteState<P>,
+        buffer: &mut [u8],
+    ) -> Result<usize, BufferTooSmall> {
+        let change = plaintext.write(ContentType::ChangeCipherSpec, DTLS_1_2, &[1], buffer);
+        let header = MessageHeader {
+            kind: HandshakeType::FINISHED,
+            sequence: self.sequence,
+            length: VERIFY_DATA_LENGTH as u32,
+        };
+        let mut message = [0; HEADER_LENGTH + VERIFY_DATA_LENGTH];
+        let mut writer = Writer::new(&mut message);
+        header.write_fragment(&mut writer, 0, VERIFY_DATA_LENGTH);
+        writer.bytes(&self.verify_data);
+        let room = buffer.get_mut(change..).unwrap_or_default();
+        let sealed = match write.seal(provider, ContentType::Handshake, &message, room) {
+            Ok(sealed) => change.saturating_add(sealed),
+            Err(SealError::BufferTooSmall(error)) => return Err(error),
+            // It can't be sent any more: the peer waits in vain.
+            Err(SealError::Exhausted) => 0,
+        };
+        self.queued = None;
+        Ok(sealed)
+    }
+}
+
+/// A flight that ends with a [`Finished`], behind its messages in epoch 0.
+#[derive(Clone, Debug)]
+pub(crate) struct FinishedFlight<const N: usize> {
+    messages: Flight<N>,
+    finished: Finished,
+}
+
 impl<const N: usize> FinishedFlight<N> {
-    /// The flight of `messages` and a `Finished` with the number `sequence`.
-    pub(crate) const fn new(
-        messages: Flight<N>,
-        sequence: u16,
-        verify_data: [u8; VERIFY_DATA_LENGTH],
-    ) -> Self {
-        Self { messages, sequence, verify_data, queued: None }
+    /// The flight of `messages` and `finished`.
+    pub(crate) const fn new(messages: Flight<N>, finished: Finished) -> Self {
+        Self { messages, finished }
     }
 
     /// Sends all of it, for the first time or again.
     pub(crate) fn queue(&mut self, now: Instant) {
-        if !self.messages.messages().is_empty() {
-            self.messages.queue(now);
-        }
-        self.queued = Some(now);
+        self.messages.queue(now);
+        self.finished.queue(now);
     }
 
-    /// When something is to be sent: since it is.
+    /// When something is to be sent: since it is. The `Finished` is sent last.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
-        self.queued.map(|since| Deadline::new(since, Reason::Output))
+        self.finished.deadline()
     }
 
     /// Writes the next datagram, of at most `limit` bytes. The repetition of a
@@ -207,7 +272,7 @@ impl<const N: usize> FinishedFlight<N> {
         limit: usize,
         buffer: &mut [u8],
     ) -> Result<Option<usize>, BufferTooSmall> {
-        if self.queued.is_none() {
+        if self.deadline().is_none() {
             return Ok(None);
         }
         let needed = self.messages.unsent_length().saturating_add(FINISHED_RECORDS);
@@ -220,23 +285,7 @@ impl<const N: usize> FinishedFlight<N> {
         if self.messages.deadline().is_some() || room.len() < FINISHED_RECORDS {
             return Ok(Some(length));
         }
-        let change = plaintext.write(ContentType::ChangeCipherSpec, DTLS_1_2, &[1], room);
-        let header = MessageHeader {
-            kind: HandshakeType::FINISHED,
-            sequence: self.sequence,
-            length: VERIFY_DATA_LENGTH as u32,
-        };
-        let mut message = [0; HEADER_LENGTH + VERIFY_DATA_LENGTH];
-        let mut writer = Writer::new(&mut message);
-        header.write_fragment(&mut writer, 0, VERIFY_DATA_LENGTH);
-        writer.bytes(&self.verify_data);
-        let room = room.get_mut(change..).unwrap_or_default();
-        match write.seal(provider, ContentType::Handshake, &message, room) {
-            Ok(sealed) => length = length.saturating_add(change).saturating_add(sealed),
-            Err(SealError::BufferTooSmall(error)) => return Err(error),
-            Err(SealError::Exhausted) => {}
-        }
-        self.queued = None;
-        Ok(Some(length))
+        let finished = self.finished.write(provider, plaintext, write, room)?;
+        Ok(Some(length.saturating_add(finished)))
     }
 }

@@ -22,15 +22,21 @@ use zeroize::Zeroize as _;
 const EPOCH: u16 = 1;
 
 /// P_SHA256 (RFC 5246 section 5) with the seed `label` + `seed`.
-fn prf<P: Provider>(provider: &P, secret: &[u8], label: &[u8], seed: [&[u8]; 2], out: &mut [u8]) {
+fn prf<P: Provider>(
+    provider: &P,
+    secret: &P::HmacKey,
+    label: &[u8],
+    seed: [&[u8]; 2],
+    out: &mut [u8],
+) {
     let [first, second] = seed;
     let mut a = Sha256Digest::default();
     for (index, chunk) in out.chunks_mut(a.len()).enumerate() {
         a = match index {
-            0 => provider.hmac_sha256(secret, &[label, first, second]),
-            _ => provider.hmac_sha256(secret, &[&a]),
+            0 => provider.hmac(secret, &[label, first, second]),
+            _ => provider.hmac(secret, &[&a]),
         };
-        let mut block = provider.hmac_sha256(secret, &[&a, label, first, second]);
+        let mut block = provider.hmac(secret, &[&a, label, first, second]);
         for (to, from) in chunk.iter_mut().zip(&block) {
             *to = *from;
         }
@@ -77,25 +83,27 @@ impl PremasterSecret {
         provider: &P,
         binding: &Binding,
         randoms: &Randoms,
-    ) -> MasterSecret {
+    ) -> MasterSecret<P> {
         let premaster = self.bytes.expose().get(..self.length).unwrap_or_default();
-        let mut master = Secret::default();
+        let mut master = Secret::<48>::default();
         let (label, seed): (&[u8], [&[u8]; 2]) = match binding {
             Binding::Extended(hash) => (b"extended master secret", [hash, &[]]),
             Binding::Randoms => (b"master secret", [&randoms.client, &randoms.server]),
         };
-        prf(provider, premaster, label, seed, master.expose_mut());
-        MasterSecret(master)
+        prf(provider, &provider.hmac_key(premaster), label, seed, master.expose_mut());
+        provider.log_secret(KeyLogLabel::ClientRandom, &randoms.client, master.expose());
+        MasterSecret(provider.hmac_key(master.expose()))
     }
 }
 
-struct MasterSecret(Secret<48>);
+/// The master secret, as the key of the PRF: it is used for nothing else.
+struct MasterSecret<P: Provider>(P::HmacKey);
 
-impl MasterSecret {
-    fn traffic_keys<P: Provider>(&self, provider: &P, randoms: &Randoms) -> [TrafficKey; 2] {
+impl<P: Provider> MasterSecret<P> {
+    fn traffic_keys(&self, provider: &P, randoms: &Randoms) -> [TrafficKey; 2] {
         let mut block = Secret::<88>::default();
         let seed: [&[u8]; 2] = [&randoms.server, &randoms.client];
-        prf(provider, self.0.expose(), b"key expansion", seed, block.expose_mut());
+        prf(provider, &self.0, b"key expansion", seed, block.expose_mut());
         let mut reader = crate::wire::Reader::new(block.expose());
         let mut take = |out: &mut [u8]| {
             if let Ok(bytes) = reader.take(out.len()) {
@@ -109,7 +117,7 @@ impl MasterSecret {
         keys
     }
 
-    fn verify_data<P: Provider>(
+    fn verify_data(
         &self,
         provider: &P,
         side: Side,
@@ -120,7 +128,7 @@ impl MasterSecret {
             Side::Server => b"server finished",
         };
         let mut data = Secret::default();
-        prf(provider, self.0.expose(), label, [digest, &[]], data.expose_mut());
+        prf(provider, &self.0, label, [digest, &[]], data.expose_mut());
         data
     }
 }
@@ -171,7 +179,6 @@ pub(crate) fn derive<P: Provider>(
     let binding =
         if extended_master_secret { Binding::Extended(session_hash) } else { Binding::Randoms };
     let master = PremasterSecret::new(&key).master_secret(provider, &binding, randoms);
-    provider.log_secret(KeyLogLabel::ClientRandom, &randoms.client, master.0.expose());
     let client = master.verify_data(provider, Side::Client, &session_hash);
     transcript.add_finished(client_finished, client.expose());
     let server = master.verify_data(provider, Side::Server, &transcript.digest());
@@ -219,10 +226,16 @@ mod tests {
     #[test]
     fn the_prf_gives_the_vector() {
         let mut out = [0; 100];
-        prf(&provider(1), &SECRET, b"test label", [&SEED, &[]], &mut out);
+        prf(&provider(1), &provider(1).hmac_key(&SECRET), b"test label", [&SEED, &[]], &mut out);
         assert_eq!(out, OUTPUT);
         let mut split = [0; 33];
-        prf(&provider(1), &SECRET, b"test label", [&SEED[..3], &SEED[3..]], &mut split);
+        prf(
+            &provider(1),
+            &provider(1).hmac_key(&SECRET),
+            b"test label",
+            [&SEED[..3], &SEED[3..]],
+            &mut split,
+        );
         assert_eq!(split, OUTPUT[..33]);
     }
 

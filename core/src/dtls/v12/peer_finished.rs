@@ -37,9 +37,8 @@ impl PeerFinished {
             ContentType::ChangeCipherSpec => return Err(DropReason::Unexpected),
             ContentType::Handshake | ContentType::Alert => {}
         }
-        let (content_type, content) = read.open(provider, record).map_err(|(_, reason)| {
-            self.undecryptable |= reason == DropReason::Undecryptable;
-            reason
+        let (content_type, content) = read.open(provider, record).inspect_err(|reason| {
+            self.undecryptable |= *reason == DropReason::Undecryptable;
         })?;
         if content_type == ContentType::Alert {
             let alert = Alert::decode(content).map_err(|_| DropReason::Malformed)?;

@@ -5,9 +5,9 @@
 
 use super::record::{ContentType, DTLS_1_2, HEADER_LENGTH, Header, MAX_SEQUENCE, Record};
 use super::replay::ReplayWindow;
-use crate::crypto::{Nonce, Provider, Secret, SymmetricKey, Tag};
+use crate::crypto::{Nonce, Provider, Secret, SymmetricKey};
 use crate::dtls::DropReason;
-use crate::wire::{BufferTooSmall, Writer};
+use crate::wire::BufferTooSmall;
 
 /// The length of the authentication tag, in bytes.
 const TAG_LENGTH: usize = 16;
@@ -64,25 +64,20 @@ impl<P: Provider> WriteState<P> {
         buffer: &mut [u8],
     ) -> Result<usize, SealError> {
         let needed = content.len().saturating_add(OVERHEAD);
-        if buffer.len() < needed {
-            return Err(SealError::BufferTooSmall(BufferTooSmall { needed }));
-        }
+        let too_small = SealError::BufferTooSmall(BufferTooSmall { needed });
+        let record = buffer.get_mut(..needed).ok_or(too_small)?;
         if self.remaining() == 0 {
             return Err(SealError::Exhausted);
         }
         let header =
             Header { content_type, version: DTLS_1_2, epoch: self.epoch, sequence: self.next };
-        let mut writer = Writer::new(buffer);
-        header.write(&mut writer, content.len().saturating_add(TAG_LENGTH));
-        writer.bytes(content);
-        let end = writer.len();
+        let (start, protected) = record.split_first_chunk_mut().ok_or(too_small)?;
+        let (in_out, tag) = protected.split_last_chunk_mut().ok_or(too_small)?;
+        *start = header.encode(content.len().saturating_add(TAG_LENGTH));
+        in_out.copy_from_slice(content);
         let nonce = nonce(&self.iv, &header);
         let aad = additional_data(&header, content.len());
-        let in_out = buffer.get_mut(HEADER_LENGTH..end).unwrap_or_default();
-        let tag = provider.seal(&self.key, &nonce, &aad, in_out);
-        if let Some(room) = buffer.get_mut(end..needed) {
-            room.copy_from_slice(&tag);
-        }
+        *tag = provider.seal(&self.key, &nonce, &aad, in_out);
         self.next += 1;
         Ok(needed)
     }
@@ -111,50 +106,39 @@ impl<P: Provider> ReadState<P> {
         }
     }
 
-    /// Opens a record in place. One that is dropped is given back as it came,
-    /// and changes nothing: the window moves only once the tag has proved right.
+    /// Opens a record in place. One that is dropped changes nothing: the window
+    /// moves only once the tag has proved right.
     pub(crate) fn open<'d>(
         &mut self,
         provider: &P,
         record: Record<'d>,
-    ) -> Result<(ContentType, &'d mut [u8]), (Record<'d>, DropReason)> {
+    ) -> Result<(ContentType, &'d mut [u8]), DropReason> {
         let header = record.header;
         if header.epoch != self.epoch {
-            return Err((record, DropReason::Unexpected));
+            return Err(DropReason::Unexpected);
         }
         if !self.window.is_new(header.sequence) {
-            return Err((record, DropReason::Replayed));
+            return Err(DropReason::Replayed);
         }
-        let Some(length) = record.fragment.len().checked_sub(TAG_LENGTH) else {
-            return Err((record, DropReason::Malformed));
+        let Some((content, tag)) = record.fragment.split_last_chunk_mut() else {
+            return Err(DropReason::Malformed);
         };
-        let (content, tag) = record.fragment.split_at_mut(length);
-        let opened = Tag::try_from(&*tag).is_ok_and(|tag| {
-            let nonce = nonce(&self.iv, &header);
-            let aad = additional_data(&header, length);
-            provider.open(&self.key, &nonce, &aad, content, &tag).is_ok()
-        });
-        if !opened {
-            return Err((record, DropReason::Undecryptable));
-        }
+        let nonce = nonce(&self.iv, &header);
+        let aad = additional_data(&header, content.len());
+        provider
+            .open(&self.key, &nonce, &aad, content, tag)
+            .map_err(|_| DropReason::Undecryptable)?;
         self.window.mark(header.sequence);
-        let (content, _) = record.fragment.split_at_mut(length);
         Ok((header.content_type, content))
     }
-}
-
-/// The epoch and sequence number, as one number of 64 bits.
-fn full_sequence(header: &Header) -> [u8; 8] {
-    (u64::from(header.epoch) << 48 | header.sequence).to_be_bytes()
 }
 
 /// RFC 7905 section 2: the sequence number, padded on the left, exclusive-or
 /// the static part.
 fn nonce(iv: &Secret<12>, header: &Header) -> Nonce {
     let mut nonce = *iv.expose();
-    let low = nonce.iter_mut().skip(4);
-    for (byte, sequence) in low.zip(full_sequence(header)) {
-        *byte ^= sequence;
+    if let Some(low) = nonce.last_chunk_mut() {
+        *low = (u64::from_be_bytes(*low) ^ header.full_sequence()).to_be_bytes();
     }
     nonce
 }
@@ -162,13 +146,10 @@ fn nonce(iv: &Secret<12>, header: &Header) -> Nonce {
 /// RFC 5246 section 6.2.3.3: sequence number, type, version, and the length of
 /// the content without its tag.
 fn additional_data(header: &Header, length: usize) -> [u8; 13] {
-    let mut aad = [0; 13];
-    let mut writer = Writer::new(&mut aad);
-    writer.bytes(&full_sequence(header));
-    writer.u8(header.content_type.code());
-    writer.u16(header.version);
-    writer.u16(u16::try_from(length).unwrap_or(u16::MAX));
-    aad
+    let [a, b, c, d, e, f, g, h] = header.full_sequence().to_be_bytes();
+    let [version, minor] = header.version.to_be_bytes();
+    let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+    [a, b, c, d, e, f, g, h, header.content_type.code(), version, minor, high, low]
 }
 
 #[cfg(test)]
@@ -196,7 +177,7 @@ mod tests {
     ) -> Result<std::vec::Vec<u8>, DropReason> {
         let mut datagram = Datagram::new(bytes);
         let record = next_record(&mut datagram).unwrap()?;
-        read.open(provider, record).map(|(_, content)| content.to_vec()).map_err(|(_, why)| why)
+        read.open(provider, record).map(|(_, content)| content.to_vec())
     }
 
     /// The record was computed independently (OpenSSL's ChaCha20-Poly1305 by

@@ -3,7 +3,6 @@
 
 use crate::dtls::alert::Alert;
 use crate::dtls::{Datagram, DropReason};
-use crate::wire::{DecodeError, Reader, Writer};
 
 /// The version number of DTLS 1.2 on the wire.
 pub(crate) const DTLS_1_2: u16 = 0xfefd;
@@ -61,13 +60,17 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Writes the header of a record with `length` bytes of content.
-    pub(crate) fn write(&self, writer: &mut Writer<'_>, length: usize) {
-        writer.u8(self.content_type.code());
-        writer.u16(self.version);
-        writer.u16(self.epoch);
-        writer.u48(self.sequence);
-        writer.u16(u16::try_from(length).unwrap_or(u16::MAX));
+    /// The header of a record with `length` bytes of content.
+    pub(crate) fn encode(&self, length: usize) -> [u8; HEADER_LENGTH] {
+        let [version, minor] = self.version.to_be_bytes();
+        let [a, b, c, d, e, f, g, h] = self.full_sequence().to_be_bytes();
+        let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+        [self.content_type.code(), version, minor, a, b, c, d, e, f, g, h, high, low]
+    }
+
+    /// The epoch and the sequence number, as one number of 64 bits.
+    pub(crate) const fn full_sequence(&self) -> u64 {
+        (self.epoch as u64) << 48 | self.sequence
     }
 }
 
@@ -95,7 +98,8 @@ pub(crate) fn next_record<'d>(
     if datagram.is_empty() {
         return None;
     }
-    let Ok((content_type, version, epoch, sequence, length)) = read_header(datagram.rest()) else {
+    let Some((content_type, version, epoch, sequence, length)) = read_header(datagram.rest())
+    else {
         datagram.take(usize::MAX);
         return Some(Err(DropReason::Malformed));
     };
@@ -107,23 +111,18 @@ pub(crate) fn next_record<'d>(
     Some(Ok(Record { header: Header { content_type, version, epoch, sequence }, fragment }))
 }
 
-/// Type, version, epoch, sequence number, and the length of what follows, all of
-/// which is there.
-fn read_header(bytes: &[u8]) -> Result<(u8, u16, u16, u64, usize), DecodeError> {
-    let mut reader = Reader::new(bytes);
-    let content_type = reader.u8()?;
-    let version = reader.u16()?;
-    let epoch = reader.u16()?;
-    let sequence = reader.u48()?;
-    let length = usize::from(reader.u16()?);
-    if version != DTLS_1_2 && (version != DTLS_1_0 || epoch != 0) {
-        return Err(DecodeError::UnknownVersion);
-    }
-    if length > MAX_FRAGMENT {
-        return Err(DecodeError::TooLong);
-    }
-    reader.take(length)?;
-    Ok((content_type, version, epoch, sequence, length))
+/// Type, version, epoch, sequence number, and the length of what follows, if they can
+/// be trusted and all of that is there.
+fn read_header(bytes: &[u8]) -> Option<(u8, u16, u16, u64, usize)> {
+    let (header, content) = bytes.split_first_chunk::<HEADER_LENGTH>()?;
+    let [content_type, version, minor, e, f, s0, s1, s2, s3, s4, s5, high, low] = *header;
+    let version = u16::from_be_bytes([version, minor]);
+    let epoch = u16::from_be_bytes([e, f]);
+    let sequence = u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]);
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    let version_is_known = version == DTLS_1_2 || (version == DTLS_1_0 && epoch == 0);
+    let is_sound = version_is_known && length <= MAX_FRAGMENT && length <= content.len();
+    is_sound.then_some((content_type, version, epoch, sequence, length))
 }
 
 /// The write state of epoch 0: no protection, only sequence numbers.
@@ -156,7 +155,9 @@ impl PlaintextState {
         // The numbers of an epoch can't run out within the deadline of a
         // handshake; were they to, the peer would drop the repetitions.
         self.next = self.next.saturating_add(1).min(MAX_SEQUENCE);
-        header.write(&mut Writer::new(buffer), length);
+        if let Some(room) = buffer.first_chunk_mut() {
+            *room = header.encode(length);
+        }
         HEADER_LENGTH.saturating_add(length)
     }
 
@@ -210,7 +211,7 @@ mod tests {
     fn framed(records: &[(Header, Vec<u8>)]) -> Vec<u8> {
         written(|writer| {
             for (header, content) in records {
-                header.write(writer, content.len());
+                writer.bytes(&header.encode(content.len()));
                 writer.bytes(content);
             }
         })

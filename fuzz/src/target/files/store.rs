@@ -16,7 +16,7 @@ use iot_crypto_cli::document::Document;
 use iot_crypto_cli::files::{self, Access, Existing};
 use iot_crypto_cli::text;
 use iot_crypto_cli::trust_file::{Contents, TrustFile};
-use iot_crypto_mio::os_provider;
+use iot_crypto_host::os_provider;
 use rand_core::SeedableRng as _;
 
 use super::{assert_places, nowhere};

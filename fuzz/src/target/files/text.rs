@@ -3,7 +3,7 @@
 use iot_crypto::connection::NetworkKeys;
 use iot_crypto::identity::{Certificate, Endorsement, PrivateIdentity, Revocation};
 use iot_crypto_cli::text::{self, TextError, TextForm};
-use iot_crypto_mio::os_provider;
+use iot_crypto_host::os_provider;
 
 /// A text is of one kind at most. What is read is written as the same line.
 pub(super) fn any(text: &str) {

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::files::{self, Access, Existing, FileError};
 use crate::text;
 use crate::time::Date;
-use iot_crypto_mio::OsProvider;
+use iot_crypto_host::OsProvider;
 
 /// The file.
 pub(super) struct StateFile {
@@ -103,7 +103,7 @@ fn parse(provider: &OsProvider, document: &Document) -> Result<Kept, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use iot_crypto_mio::os_provider;
+    use iot_crypto_host::os_provider;
 
     #[test]
     fn what_was_kept_is_there_at_the_next_start() {

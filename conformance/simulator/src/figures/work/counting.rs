@@ -24,6 +24,7 @@ pub(super) enum Operation {
     X25519PublicKey,
     P256PublicKey,
     Hkdf,
+    HmacKey,
     Hmac,
     Sha256,
     AeadKey,
@@ -86,6 +87,7 @@ impl fmt::Display for Operation {
             Self::X25519PublicKey => "X25519 public key",
             Self::P256PublicKey => "P-256 public key",
             Self::Hkdf => "HKDF-SHA256",
+            Self::HmacKey => "HMAC-SHA256 key",
             Self::Hmac => "HMAC-SHA256",
             Self::Sha256 => "SHA-256",
             Self::AeadKey => "ChaCha20-Poly1305 key",
@@ -135,6 +137,7 @@ impl<H: Sha256> Sha256 for CountingSha256<H> {
 
 impl<P: Provider> Provider for Counting<P> {
     type Sha256 = CountingSha256<P::Sha256>;
+    type HmacKey = P::HmacKey;
     type AeadKey = P::AeadKey;
 
     fn random(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
@@ -149,8 +152,12 @@ impl<P: Provider> Provider for Counting<P> {
         CountingSha256 { inner, time: Duration::ZERO, ledger }
     }
 
-    fn hmac_sha256(&self, key: &[u8], message: &[&[u8]]) -> Sha256Digest {
-        self.count(Operation::Hmac, |inner| inner.hmac_sha256(key, message))
+    fn hmac_key(&self, key: &[u8]) -> Self::HmacKey {
+        self.count(Operation::HmacKey, |inner| inner.hmac_key(key))
+    }
+
+    fn hmac(&self, key: &Self::HmacKey, message: &[&[u8]]) -> Sha256Digest {
+        self.count(Operation::Hmac, |inner| inner.hmac(key, message))
     }
 
     fn hkdf_sha256(&self, salt: &[u8], input: &[u8], info: &[&[u8]], out: &mut [u8]) {

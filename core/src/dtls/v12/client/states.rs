@@ -6,7 +6,7 @@ use crate::crypto::Provider;
 use crate::dtls::handshake::Outcome;
 use crate::dtls::v12::ending::Ending;
 use crate::dtls::v12::established::Established;
-use crate::dtls::v12::flight::{FinishedFlight, Flight};
+use crate::dtls::v12::flight::{Finished, FinishedFlight, Flight};
 use crate::dtls::v12::hello::{
     HelloStart, MAX_CLIENT_HELLO, Random, Randoms, ServerHello, read_hello_verify_request,
     write_client_hello,
@@ -266,7 +266,7 @@ impl<P: Provider> AwaitServerHelloDone<P> {
             transcript,
             finished,
         );
-        let mut flight = FinishedFlight::new(messages, finished, pair.own);
+        let mut flight = FinishedFlight::new(messages, Finished::new(finished, pair.own));
         flight.queue(now);
         Ok(State::Finished(AwaitFinished {
             keys,

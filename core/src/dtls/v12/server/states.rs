@@ -4,7 +4,7 @@
 use super::early::EarlyRecords;
 use crate::crypto::Provider;
 use crate::dtls::v12::established::Established;
-use crate::dtls::v12::flight::{FinishedFlight, Flight};
+use crate::dtls::v12::flight::{Finished, Flight};
 use crate::dtls::v12::hello::{ClientHello, MAX_SERVER_HELLO, Random, Randoms, write_server_hello};
 use crate::dtls::v12::inbox::Inbox;
 use crate::dtls::v12::key_schedule::{Keys, Side, derive};
@@ -174,12 +174,11 @@ impl<P: Provider> AwaitPsk<P> {
         );
         // The number of our Finished follows that of the ServerHelloDone, which is
         // the number of the ClientKeyExchange.
-        let finished = FinishedFlight::new(Flight::new(), self.client_finished, pair.own);
         let state = AwaitFinished {
             identity: self.identity,
             keys,
             finished: PeerFinished::new(pair.expected, self.client_finished),
-            flight: finished,
+            own_finished: Finished::new(self.client_finished, pair.own),
         };
         (state, self.early)
     }
@@ -190,7 +189,7 @@ pub(super) struct AwaitFinished<P: Provider> {
     pub(super) identity: PskIdentity,
     pub(super) keys: Keys<P>,
     pub(super) finished: PeerFinished,
-    pub(super) flight: FinishedFlight<0>,
+    pub(super) own_finished: Finished,
 }
 
 impl<P: Provider> AwaitFinished<P> {
@@ -201,7 +200,8 @@ impl<P: Provider> AwaitFinished<P> {
         plaintext: PlaintextState,
     ) -> Result<(Established<P>, PskIdentity), AlertDescription> {
         let verified = self.finished.verify().ok_or(AlertDescription::DecryptError)?;
-        let session = Established::server(self.keys, verified, config, now, self.flight, plaintext);
+        let finished = self.own_finished;
+        let session = Established::server(self.keys, verified, config, now, finished, plaintext);
         Ok((session, self.identity))
     }
 }

@@ -1,17 +1,18 @@
 //! Randomness from the operating system.
 
 use getrandom::SysRng;
-use iot_crypto::crypto::RustCrypto;
 
-/// The provider of a party on a host: RustCrypto's implementations, with the
-/// operating system's random numbers. The secrets of sessions go to the key log `L`,
-/// if there is one ([`RustCrypto::with_key_log`]).
-pub type OsProvider<L = ()> = RustCrypto<SysRng, L>;
+use crate::HostCrypto;
+
+/// The provider of a party on a host, with the operating system's random numbers. The
+/// secrets of sessions go to the key log `L`, if there is one
+/// ([`HostCrypto::with_key_log`]).
+pub type OsProvider<L = ()> = HostCrypto<SysRng, L>;
 
 /// An [`OsProvider`]. It holds no state; make as many as there are parties.
 #[must_use]
 pub fn os_provider() -> OsProvider {
-    RustCrypto::new(SysRng)
+    HostCrypto::new(SysRng)
 }
 
 #[cfg(test)]
