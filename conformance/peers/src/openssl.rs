@@ -67,6 +67,8 @@ fn context(side: Side, settings: &Settings) -> anyhow::Result<SslContext> {
     context.set_cipher_list(SUITE)?;
     // Our transport can't be asked for its MTU.
     context.set_options(SslOptions::NO_QUERY_MTU);
+    // Nobody resumes: a ticket would only make a handshake longer.
+    context.set_options(SslOptions::NO_TICKET);
     if settings.cookie {
         context.set_options(SslOptions::COOKIE_EXCHANGE);
     }
