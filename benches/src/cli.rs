@@ -62,7 +62,7 @@ pub struct Common {
     /// How long one measurement of one contestant takes, about, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub each: u64,
-    /// Only these peers, beside ours; none if the list is empty.
+    /// Only these peers beside ours; otherwise all that are linked.
     #[arg(long, value_name = "PEER", value_delimiter = ',', num_args = 1.., value_parser = parse_peer)]
     pub only: Vec<Library>,
     /// Print JSON instead of tables.
