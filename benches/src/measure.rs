@@ -164,6 +164,7 @@ mod tests {
         assert_eq!((one.median, one.lower, one.upper, one.spread()), (7.0, 7.0, 7.0, 0.0));
         let odd = Estimate::of([5.0, 1.0, 4.0, 2.0, 3.0]).unwrap();
         assert_eq!((odd.median, odd.lower, odd.upper), (3.0, 2.0, 4.0));
+        assert_eq!(odd.spread(), 2.0 / 3.0);
         let even = Estimate::of([4.0, 1.0, 3.0, 2.0]).unwrap();
         assert_eq!((even.median, even.lower, even.upper), (2.5, 1.75, 3.25));
         assert_eq!(odd.scaled(2.0).spread(), odd.spread());
