@@ -7,6 +7,7 @@ mod sizes;
 
 use anyhow::ensure;
 use iot_crypto::dtls::CookiePolicy;
+use iot_crypto_peers::Version;
 
 use crate::pair::{Direction, Pair, Setup};
 use crate::peer::Library;
@@ -152,7 +153,8 @@ struct Parties {
 impl Parties {
     /// Whether the peer's server demands a cookie even if it is told not to.
     fn always_with_cookie(self) -> bool {
-        (self.library, self.direction) == (Library::WolfSsl, Direction::OurClient)
+        self.direction == Direction::OurClient
+            && self.library.always_demands_cookie(Version::Dtls12)
     }
 
     fn begin(self, setup: &Setup) -> anyhow::Result<Pair> {

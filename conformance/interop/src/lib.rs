@@ -7,7 +7,7 @@
 //! | [`case`] | what is tried in a cell |
 //! | [`pair`](mod@pair) | an end of ours and one of a peer, with a relay between them |
 //! | [`ours`] | our end |
-//! | [`peer`] | the peer's end; one module for each library that can be linked |
+//! | [`peer`] | the peer's end, on a socket of its own |
 //! | [`relay`] | carries datagrams, loses, repeats and delays some, and counts what passes |
 //! | [`traffic`] | what can be seen of DTLS on the way |
 //!

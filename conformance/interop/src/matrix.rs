@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::case::Case;
 use crate::pair::Direction;
-use crate::peer::Library;
+use crate::peer::{LIBRARIES, Library};
 
 /// How many cells run at once. They mostly wait for timers.
 const WORKERS: usize = 8;
@@ -81,7 +81,7 @@ impl Table {
     /// Runs every cell of the peers that are linked; `progress` is told of each.
     #[must_use]
     pub fn measure(progress: impl Fn(&Entry) + Sync) -> Self {
-        let versions: Vec<_> = Library::ALL
+        let versions: Vec<_> = LIBRARIES
             .into_iter()
             .filter_map(|library| Some((library, library.version()?)))
             .collect();
@@ -147,7 +147,7 @@ impl Table {
         for case in Case::ALL {
             let _ = writeln!(text, "- **{}**: {}", case.name(), case.description());
         }
-        for library in Library::ALL {
+        for library in LIBRARIES {
             if self.versions.iter().all(|(linked, _)| *linked != library) {
                 let _ = write!(text, "\nLeft out: {}.\n", library.how_to_link());
             }

@@ -71,16 +71,8 @@ impl Default for Setup {
                 ..Config::default()
             },
             cookies: CookiePolicy::Never,
-            key: key.clone(),
-            theirs: Settings {
-                identity: "device 1".to_owned(),
-                key,
-                cookie: false,
-                hint: None,
-                server_name: None,
-                max_datagram: None,
-                extended_master_secret: true,
-            },
+            theirs: Settings::new("device 1", &key),
+            key,
             faults: Faults::default(),
             seed: 0,
         }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use iot_crypto_interop::matrix::{Entry, Outcome, Table};
-use iot_crypto_interop::peer::Library;
+use iot_crypto_interop::peer::LIBRARIES;
 
 /// Runs every cell of the interop matrix (our DTLS with each peer that is linked, as
 /// client and as server), and prints the table of the results.
@@ -24,7 +24,7 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    for library in Library::ALL.into_iter().filter(|library| library.version().is_none()) {
+    for library in LIBRARIES.into_iter().filter(|library| library.version().is_none()) {
         eprintln!("{}", library.how_to_link());
     }
     let table = Table::measure(|Entry { cell, outcome }| {

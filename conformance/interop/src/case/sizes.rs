@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::ensure;
+use anyhow::{bail, ensure};
 use iot_crypto::dtls::{Config, CookiePolicy, PskIdentity, RECORD_OVERHEAD, SendError};
 
 use super::Parties;
@@ -53,8 +53,8 @@ struct Small {
 }
 
 impl Small {
-    fn of(Parties { library, direction }: Parties) -> Self {
-        match (library, direction) {
+    fn of(Parties { library, direction }: Parties) -> anyhow::Result<Self> {
+        Ok(match (library, direction) {
             // The least that `SSL_set_mtu` takes.
             (Library::OpenSsl, _) => {
                 Self { datagram: 256, splits_client_hello: true, has_fragments: true }
@@ -73,12 +73,13 @@ impl Small {
             (Library::WolfSsl, _) => {
                 Self { datagram: 256, splits_client_hello: false, has_fragments: false }
             }
-        }
+            (Library::Dimpl | Library::TinyDtls, _) => bail!("it does not have our suite"),
+        })
     }
 }
 
 pub(super) fn small_datagrams(parties: Parties) -> anyhow::Result<Option<String>> {
-    let small = Small::of(parties);
+    let small = Small::of(parties)?;
     let mut setup = Setup { cookies: CookiePolicy::Always, ..Setup::default() };
     setup.ours.max_datagram = Config::MIN_DATAGRAM;
     setup.theirs.max_datagram = Some(small.datagram);

@@ -18,6 +18,9 @@ pub(super) const INTERRUPTED: c_int = -52;
 /// `gnutls_session_t`.
 pub(super) type Session = *mut c_void;
 
+/// `gnutls_priority_t`.
+pub(super) type Priority = *mut c_void;
+
 /// `gnutls_datum_t`: bytes, which it does not own.
 #[repr(C)]
 pub(super) struct Datum {
@@ -58,11 +61,13 @@ unsafe extern "C" {
     pub(super) fn gnutls_deinit(session: Session);
     pub(super) fn gnutls_session_set_ptr(session: Session, pointer: *mut c_void);
     pub(super) fn gnutls_session_get_ptr(session: Session) -> *mut c_void;
-    pub(super) fn gnutls_priority_set_direct(
-        session: Session,
-        priorities: *const c_char,
+    pub(super) fn gnutls_priority_init(
+        priority: *mut Priority,
+        text: *const c_char,
         error_position: *mut *const c_char,
     ) -> c_int;
+    pub(super) fn gnutls_priority_set(session: Session, priority: Priority) -> c_int;
+    pub(super) fn gnutls_priority_deinit(priority: Priority);
     pub(super) fn gnutls_credentials_set(
         session: Session,
         kind: c_int,

@@ -1,8 +1,11 @@
 //! wolfSSL, through the crate `wolfssl-sys`.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, c_char, c_int, c_uchar, c_uint, c_void};
+mod psk;
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
+use std::rc::Rc;
 use std::slice;
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -10,9 +13,10 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use wolfssl_sys as ffi;
 
-use super::{RETRANSMISSION, Session, Settings, Side, Step, Transport};
+use crate::{Endpoint, RETRANSMISSION, Session, Settings, Side, Step, Transport, Version};
 
 const SUITE: &CStr = c"PSK-CHACHA20-POLY1305";
+const SUITE_OF_DTLS13: &CStr = c"TLS13-CHACHA20-POLY1305-SHA256";
 const SUCCESS: c_int = ffi::WOLFSSL_SUCCESS as c_int;
 const WANT_READ: c_int = ffi::WOLFSSL_ERROR_WANT_READ as c_int;
 const WANT_WRITE: c_int = ffi::WOLFSSL_ERROR_WANT_WRITE as c_int;
@@ -30,80 +34,131 @@ pub(super) fn version() -> String {
     unsafe { CStr::from_ptr(ffi::wolfSSL_lib_version()) }.to_string_lossy().into_owned()
 }
 
-/// A session that talks through `transport`.
-pub(super) fn open(
-    side: Side,
-    settings: &Settings,
-    transport: Transport,
-) -> anyhow::Result<Box<dyn Session>> {
+/// An endpoint for `side`.
+pub(super) fn endpoint(side: Side, settings: &Settings) -> anyhow::Result<Box<dyn Endpoint>> {
     // SAFETY: the function may be called whenever there is no session yet.
     INITIALIZED.call_once(|| unsafe {
         ffi::wolfSSL_Init();
     });
-    let context = context(side, settings)?;
-    // SAFETY: the context is live; the session keeps it alive by itself.
-    let ssl = unsafe { ffi::wolfSSL_new(context) };
-    // SAFETY: the context is not used here any more.
-    unsafe { ffi::wolfSSL_CTX_free(context) };
-    ensure!(!ssl.is_null(), "wolfSSL_new gave no session");
-    let resources = Box::new(Resources {
-        transport,
-        identity: CString::new(settings.identity.as_str())?,
-        key: settings.key.clone(),
-    });
-    let this = Box::new(WolfSsl {
-        ssl,
-        side,
-        repeat_at: Instant::now() + RETRANSMISSION,
-        interval: RETRANSMISSION,
-        closing: false,
-        resources,
-    });
-    this.configure(settings)?;
-    Ok(this)
+    let psk =
+        Psk { identity: CString::new(settings.identity.as_str())?, key: settings.key.clone() };
+    let context = context(side, settings.version)?;
+    let this = WolfSslEndpoint { context, side, psk: Rc::new(psk), settings: settings.clone() };
+    this.configure()?;
+    Ok(Box::new(this))
 }
 
-fn context(side: Side, settings: &Settings) -> anyhow::Result<*mut ffi::WOLFSSL_CTX> {
+/// A context with the suite of that version, its callbacks and nothing else.
+fn context(side: Side, version: Version) -> anyhow::Result<*mut ffi::WOLFSSL_CTX> {
     // SAFETY: the context owns the method. The callbacks are plain functions, and the
-    // strings are copied.
+    // string is copied.
     let (context, result) = unsafe {
-        let context = ffi::wolfSSL_CTX_new(match side {
-            Side::Client => ffi::wolfDTLSv1_2_client_method(),
-            Side::Server => ffi::wolfDTLSv1_2_server_method(),
+        let context = ffi::wolfSSL_CTX_new(match (version, side) {
+            (Version::Dtls12, Side::Client) => ffi::wolfDTLSv1_2_client_method(),
+            (Version::Dtls12, Side::Server) => ffi::wolfDTLSv1_2_server_method(),
+            (Version::Dtls13, Side::Client) => ffi::wolfDTLSv1_3_client_method(),
+            (Version::Dtls13, Side::Server) => ffi::wolfDTLSv1_3_server_method(),
         });
         ensure!(!context.is_null(), "wolfSSL_CTX_new gave no context");
-        match side {
-            Side::Client => ffi::wolfSSL_CTX_set_psk_client_callback(context, Some(client_key)),
-            Side::Server => ffi::wolfSSL_CTX_set_psk_server_callback(context, Some(server_key)),
-        }
         ffi::wolfSSL_CTX_SetIORecv(context, Some(receive));
         ffi::wolfSSL_CTX_SetIOSend(context, Some(send));
-        (context, ffi::wolfSSL_CTX_set_cipher_list(context, SUITE.as_ptr()))
-    };
-    let extended = match settings.extended_master_secret {
-        true => SUCCESS,
-        // SAFETY: the context is live.
-        false => unsafe { ffi::wolfSSL_CTX_DisableExtendedMasterSecret(context) },
-    };
-    let hint = match &settings.hint {
-        Some(hint) if side == Side::Server => {
-            let hint = CString::new(hint.as_str())?;
-            // SAFETY: the context is live; the hint is copied.
-            unsafe { ffi::wolfSSL_CTX_use_psk_identity_hint(context, hint.as_ptr()) }
-        }
-        _ => SUCCESS,
+        let result = match version {
+            Version::Dtls12 => {
+                match side {
+                    Side::Client => {
+                        ffi::wolfSSL_CTX_set_psk_client_callback(context, Some(psk::client));
+                    }
+                    Side::Server => {
+                        ffi::wolfSSL_CTX_set_psk_server_callback(context, Some(psk::server));
+                    }
+                }
+                ffi::wolfSSL_CTX_set_cipher_list(context, SUITE.as_ptr())
+            }
+            Version::Dtls13 => {
+                match side {
+                    Side::Client => ffi::wolfSSL_CTX_set_psk_client_tls13_callback(
+                        context,
+                        Some(psk::client_of_dtls13),
+                    ),
+                    Side::Server => ffi::wolfSSL_CTX_set_psk_server_tls13_callback(
+                        context,
+                        Some(psk::server_of_dtls13),
+                    ),
+                }
+                ffi::wolfSSL_CTX_no_dhe_psk(context);
+                ffi::wolfSSL_CTX_set_cipher_list(context, SUITE_OF_DTLS13.as_ptr())
+            }
+        };
+        (context, result)
     };
     ensure!(result == SUCCESS, "wolfSSL does not have the suite");
-    ensure!(extended == SUCCESS, "wolfSSL can't do without the extended master secret");
-    ensure!(hint == SUCCESS, "wolfSSL does not take the hint");
     Ok(context)
+}
+
+/// The key and its name.
+struct Psk {
+    identity: CString,
+    key: Vec<u8>,
+}
+
+struct WolfSslEndpoint {
+    context: *mut ffi::WOLFSSL_CTX,
+    side: Side,
+    psk: Rc<Psk>,
+    settings: Settings,
+}
+
+impl WolfSslEndpoint {
+    fn configure(&self) -> anyhow::Result<()> {
+        let (context, settings) = (self.context, &self.settings);
+        let extended = match settings.extended_master_secret {
+            true => SUCCESS,
+            // SAFETY: the context is live.
+            false => unsafe { ffi::wolfSSL_CTX_DisableExtendedMasterSecret(context) },
+        };
+        let hint = match &settings.hint {
+            Some(hint) if self.side == Side::Server => {
+                let hint = CString::new(hint.as_str())?;
+                // SAFETY: the context is live; the hint is copied.
+                unsafe { ffi::wolfSSL_CTX_use_psk_identity_hint(context, hint.as_ptr()) }
+            }
+            _ => SUCCESS,
+        };
+        ensure!(extended == SUCCESS, "wolfSSL can't do without the extended master secret");
+        ensure!(hint == SUCCESS, "wolfSSL does not take the hint");
+        Ok(())
+    }
+}
+
+impl Endpoint for WolfSslEndpoint {
+    fn session(&self, transport: Box<dyn Transport>) -> anyhow::Result<Box<dyn Session>> {
+        // SAFETY: the context is live; the session keeps it alive by itself.
+        let ssl = unsafe { ffi::wolfSSL_new(self.context) };
+        ensure!(!ssl.is_null(), "wolfSSL_new gave no session");
+        let this = Box::new(WolfSsl {
+            ssl,
+            side: self.side,
+            repeat_at: Instant::now() + RETRANSMISSION,
+            interval: RETRANSMISSION,
+            closing: false,
+            resources: Box::new(Resources { transport, psk: self.psk.clone() }),
+        });
+        this.configure(&self.settings)?;
+        Ok(this)
+    }
+}
+
+impl Drop for WolfSslEndpoint {
+    fn drop(&mut self) {
+        // SAFETY: the context was made by `wolfSSL_CTX_new` and is not used here any more.
+        unsafe { ffi::wolfSSL_CTX_free(self.context) }
+    }
 }
 
 /// What a session's callbacks need.
 struct Resources {
-    transport: Transport,
-    identity: CString,
-    key: Vec<u8>,
+    transport: Box<dyn Transport>,
+    psk: Rc<Psk>,
 }
 
 /// A session. The library keeps a pointer to the resources, which stay in their box
@@ -131,6 +186,13 @@ impl WolfSsl {
             ffi::wolfSSL_dtls_set_mtu(self.ssl, max_datagram)
         };
         ensure!(result == SUCCESS, "wolfSSL does not take a datagram limit of {max_datagram}");
+        if let (Side::Server, Version::Dtls13, false) =
+            (self.side, settings.version, settings.cookie)
+        {
+            // SAFETY: the session is live.
+            let result = unsafe { ffi::wolfSSL_disable_hrr_cookie(self.ssl) };
+            ensure!(result == SUCCESS, "wolfSSL can't do without a cookie");
+        }
         if let (Side::Client, Some(name)) = (self.side, &settings.server_name) {
             let length = u16::try_from(name.len())?;
             // SAFETY: the session is live; the name is copied.
@@ -279,56 +341,4 @@ unsafe extern "C" fn receive(
         resources(pointer).transport.receive(slice::from_raw_parts_mut(bytes.cast(), size))
     };
     received.map_or(ffi::IOerrors_WOLFSSL_CBIO_ERR_WANT_READ, |length| length as c_int)
-}
-
-unsafe extern "C" fn client_key(
-    ssl: *mut ffi::WOLFSSL,
-    _hint: *const c_char,
-    name: *mut c_char,
-    name_size: c_uint,
-    key: *mut c_uchar,
-    key_size: c_uint,
-) -> c_uint {
-    // SAFETY: wolfSSL gives the session, and room for a name and the zero byte at its
-    // end, since it sizes them so; and for as long a key as it says.
-    unsafe {
-        let resources = resources(ffi::wolfSSL_get_psk_callback_ctx(ssl));
-        let identity = resources.identity.as_bytes_with_nul();
-        if identity.len() > name_size as usize + 1 {
-            return 0;
-        }
-        name.cast::<u8>().copy_from_nonoverlapping(identity.as_ptr(), identity.len());
-        put_key(resources, key, key_size)
-    }
-}
-
-unsafe extern "C" fn server_key(
-    ssl: *mut ffi::WOLFSSL,
-    name: *const c_char,
-    key: *mut c_uchar,
-    key_size: c_uint,
-) -> c_uint {
-    // SAFETY: wolfSSL gives the session, a C string, and room for as long a key as it
-    // says.
-    unsafe {
-        let resources = resources(ffi::wolfSSL_get_psk_callback_ctx(ssl));
-        if CStr::from_ptr(name) != resources.identity.as_c_str() {
-            return 0;
-        }
-        put_key(resources, key, key_size)
-    }
-}
-
-/// Puts the key to `key`; gives its length, or 0 if it does not fit.
-///
-/// # Safety
-/// `key` has room for `key_size` bytes.
-unsafe fn put_key(resources: &Resources, key: *mut c_uchar, key_size: c_uint) -> c_uint {
-    let length = resources.key.len();
-    if length > key_size as usize {
-        return 0;
-    }
-    // SAFETY: it fits.
-    unsafe { key.copy_from_nonoverlapping(resources.key.as_ptr(), length) };
-    length as c_uint
 }

@@ -1,6 +1,7 @@
 //! OpenSSL, through the crate `openssl`.
 
 use std::ffi::CString;
+use std::io::{self, Read, Write};
 
 use anyhow::Context as _;
 use openssl::error::ErrorStack;
@@ -9,10 +10,10 @@ use openssl::ssl::{
     SslVersion,
 };
 
-use super::{Session, Settings, Side, Step, Transport};
+use crate::{Endpoint, Session, Settings, Side, Step, Transport};
 
 const SUITE: &str = "PSK-CHACHA20-POLY1305";
-const COOKIE: &[u8] = b"a cookie of the interop matrix";
+const COOKIE: &[u8] = b"a cookie for tests only";
 /// `SSL_OP_NO_EXTENDED_MASTER_SECRET`, which the crate has no name for.
 const NO_EXTENDED_MASTER_SECRET: u64 = 1;
 /// The greatest payload of a record (RFC 5246 section 6.2.1).
@@ -24,24 +25,35 @@ pub(super) fn version() -> String {
     version.split(' ').nth(1).unwrap_or(version).to_owned()
 }
 
-/// A session that talks through `transport`.
-pub(super) fn open(
-    side: Side,
-    settings: &Settings,
-    transport: Transport,
-) -> anyhow::Result<Box<dyn Session>> {
+/// An endpoint for `side`.
+pub(super) fn endpoint(side: Side, settings: &Settings) -> anyhow::Result<Box<dyn Endpoint>> {
     let context = context(side, settings)?;
-    let mut ssl = Ssl::new(&context)?;
-    match side {
-        Side::Client => ssl.set_connect_state(),
-        Side::Server => ssl.set_accept_state(),
+    let server_name = settings.server_name.clone();
+    let max_datagram = u32::from(settings.max_datagram.unwrap_or(u16::MAX));
+    Ok(Box::new(OpenSslEndpoint { side, context, server_name, max_datagram }))
+}
+
+struct OpenSslEndpoint {
+    side: Side,
+    context: SslContext,
+    server_name: Option<String>,
+    max_datagram: u32,
+}
+
+impl Endpoint for OpenSslEndpoint {
+    fn session(&self, transport: Box<dyn Transport>) -> anyhow::Result<Box<dyn Session>> {
+        let mut ssl = Ssl::new(&self.context)?;
+        match self.side {
+            Side::Client => ssl.set_connect_state(),
+            Side::Server => ssl.set_accept_state(),
+        }
+        if let (Side::Client, Some(name)) = (self.side, &self.server_name) {
+            ssl.set_hostname(name)?;
+        }
+        ssl.set_mtu(self.max_datagram)?;
+        quick_timer::set(&mut ssl);
+        Ok(Box::new(OpenSsl(SslStream::new(ssl, Stream(transport))?)))
     }
-    if let (Side::Client, Some(name)) = (side, &settings.server_name) {
-        ssl.set_hostname(name)?;
-    }
-    ssl.set_mtu(u32::from(settings.max_datagram.unwrap_or(u16::MAX)))?;
-    quick_timer::set(&mut ssl);
-    Ok(Box::new(OpenSsl(SslStream::new(ssl, transport)?)))
 }
 
 fn context(side: Side, settings: &Settings) -> anyhow::Result<SslContext> {
@@ -55,6 +67,8 @@ fn context(side: Side, settings: &Settings) -> anyhow::Result<SslContext> {
     context.set_cipher_list(SUITE)?;
     // Our transport can't be asked for its MTU.
     context.set_options(SslOptions::NO_QUERY_MTU);
+    // Nobody resumes: a ticket would only make a handshake longer.
+    context.set_options(SslOptions::NO_TICKET);
     if settings.cookie {
         context.set_options(SslOptions::COOKIE_EXCHANGE);
     }
@@ -90,7 +104,27 @@ fn put(buffer: &mut [u8], bytes: &[u8]) -> Result<usize, ErrorStack> {
     Ok(bytes.len())
 }
 
-struct OpenSsl(SslStream<Transport>);
+/// A transport as the crate wants it.
+struct Stream(Box<dyn Transport>);
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.receive(buffer).ok_or_else(|| io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
+        self.0.send(datagram);
+        Ok(datagram.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct OpenSsl(SslStream<Stream>);
 
 impl Session for OpenSsl {
     fn handshake(&mut self) -> Step<()> {
@@ -134,7 +168,7 @@ mod quick_timer {
     use openssl::ssl::Ssl;
     use openssl_sys::SSL;
 
-    use crate::peer::RETRANSMISSION;
+    use crate::RETRANSMISSION;
 
     /// What the time grows to at most, in microseconds.
     const LIMIT: c_uint = 2_000_000;

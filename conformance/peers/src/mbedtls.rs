@@ -5,12 +5,13 @@ mod timer;
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
+use std::rc::Rc;
 use std::slice;
 
 use anyhow::ensure;
 use mbedtls_rs_sys as ffi;
 
-use super::{RETRANSMISSION, Session, Settings, Side, Step, Transport};
+use crate::{Endpoint, RETRANSMISSION, Session, Settings, Side, Step, Transport};
 use timer::Timer;
 
 /// `mbedtls_ssl_conf_ciphersuites` keeps a pointer to it; 0 ends it.
@@ -28,16 +29,13 @@ pub(super) fn version() -> String {
     String::from_utf8_lossy(ffi::MBEDTLS_VERSION_STRING).trim_end_matches('\0').to_owned()
 }
 
-/// A session that talks through `transport`.
-pub(super) fn open(
-    side: Side,
-    settings: &Settings,
-    transport: Transport,
-) -> anyhow::Result<Box<dyn Session>> {
-    let mut this = Box::new(MbedTls::new(transport));
-    this.configure(side, settings)?;
-    this.connect(side, settings)?;
-    Ok(this)
+/// An endpoint for `side`.
+pub(super) fn endpoint(side: Side, settings: &Settings) -> anyhow::Result<Box<dyn Endpoint>> {
+    let config = Config::new();
+    config.configure(side, settings)?;
+    let server_name = settings.server_name.as_deref().map(CString::new).transpose()?;
+    let max_datagram = settings.max_datagram.unwrap_or(0);
+    Ok(Box::new(MbedTlsEndpoint { side, config: Rc::new(config), server_name, max_datagram }))
 }
 
 fn check(what: &str, result: c_int) -> anyhow::Result<()> {
@@ -53,50 +51,35 @@ fn message(error: c_int) -> String {
     }
 }
 
-/// A session and all that the library keeps pointers to.
-struct State {
-    ssl: ffi::mbedtls_ssl_context,
+/// What all sessions of an endpoint have in common, and keep pointers to.
+struct Common {
     config: ffi::mbedtls_ssl_config,
     cookies: ffi::mbedtls_ssl_cookie_ctx,
-    timer: Timer,
-    transport: Transport,
 }
 
-/// A session. Its state stays where it is, and is reached through this pointer only.
-struct MbedTls(*mut State);
+/// It stays where it is, and is reached through this pointer only.
+struct Config(*mut Common);
 
-impl MbedTls {
-    fn new(transport: Transport) -> Self {
-        // SAFETY: the first three are C structures, for which zeros are valid.
-        let state = Box::into_raw(Box::new(unsafe {
-            State {
-                ssl: std::mem::zeroed(),
-                config: std::mem::zeroed(),
-                cookies: std::mem::zeroed(),
-                timer: Timer::default(),
-                transport,
-            }
+impl Config {
+    fn new() -> Self {
+        // SAFETY: both are C structures, for which zeros are valid.
+        let common = Box::into_raw(Box::new(unsafe {
+            Common { config: std::mem::zeroed(), cookies: std::mem::zeroed() }
         }));
         // SAFETY: each structure is initialized once, before any other use.
         unsafe {
-            ffi::mbedtls_ssl_init(&raw mut (*state).ssl);
-            ffi::mbedtls_ssl_config_init(&raw mut (*state).config);
-            ffi::mbedtls_ssl_cookie_init(&raw mut (*state).cookies);
+            ffi::mbedtls_ssl_config_init(&raw mut (*common).config);
+            ffi::mbedtls_ssl_cookie_init(&raw mut (*common).cookies);
         }
-        Self(state)
-    }
-
-    fn ssl(&self) -> *mut ffi::mbedtls_ssl_context {
-        // SAFETY: the state is live.
-        unsafe { &raw mut (*self.0).ssl }
+        Self(common)
     }
 
     fn config(&self) -> *mut ffi::mbedtls_ssl_config {
-        // SAFETY: the state is live.
+        // SAFETY: it is live.
         unsafe { &raw mut (*self.0).config }
     }
 
-    fn configure(&mut self, side: Side, settings: &Settings) -> anyhow::Result<()> {
+    fn configure(&self, side: Side, settings: &Settings) -> anyhow::Result<()> {
         let config = self.config();
         let endpoint = match side {
             Side::Client => ffi::MBEDTLS_SSL_IS_CLIENT,
@@ -137,9 +120,9 @@ impl MbedTls {
         Ok(())
     }
 
-    fn configure_cookies(&mut self, demanded: bool) -> anyhow::Result<()> {
+    fn configure_cookies(&self, demanded: bool) -> anyhow::Result<()> {
         let config = self.config();
-        // SAFETY: the state is live.
+        // SAFETY: it is live.
         let cookies = unsafe { &raw mut (*self.0).cookies };
         if demanded {
             // SAFETY: both structures were initialized. The configuration keeps the
@@ -159,33 +142,88 @@ impl MbedTls {
             Ok(())
         }
     }
+}
 
-    fn connect(&mut self, side: Side, settings: &Settings) -> anyhow::Result<()> {
-        let (state, ssl) = (self.0, self.ssl());
-        // SAFETY: the configuration is ready, and stays where it is, as do the timer
-        // and the transport, of which the session keeps pointers.
+impl Drop for Config {
+    fn drop(&mut self) {
+        // SAFETY: each was initialized, and no session uses them any more: they keep
+        // this alive. The box was made by `new`.
+        unsafe {
+            ffi::mbedtls_ssl_config_free(&raw mut (*self.0).config);
+            ffi::mbedtls_ssl_cookie_free(&raw mut (*self.0).cookies);
+            drop(Box::from_raw(self.0));
+        }
+    }
+}
+
+struct MbedTlsEndpoint {
+    side: Side,
+    config: Rc<Config>,
+    server_name: Option<CString>,
+    /// The greatest datagram, in bytes; 0 for any.
+    max_datagram: u16,
+}
+
+impl Endpoint for MbedTlsEndpoint {
+    fn session(&self, transport: Box<dyn Transport>) -> anyhow::Result<Box<dyn Session>> {
+        let session = MbedTls::new(transport, self.config.clone());
+        session.connect(self)?;
+        Ok(Box::new(session))
+    }
+}
+
+/// A session and what it alone keeps pointers to.
+struct State {
+    ssl: ffi::mbedtls_ssl_context,
+    timer: Timer,
+    transport: Box<dyn Transport>,
+}
+
+/// A session. Its state stays where it is, and is reached through this pointer only.
+struct MbedTls {
+    state: *mut State,
+    config: Rc<Config>,
+}
+
+impl MbedTls {
+    fn new(transport: Box<dyn Transport>, config: Rc<Config>) -> Self {
+        // SAFETY: the first is a C structure, for which zeros are valid.
+        let ssl = unsafe { std::mem::zeroed() };
+        let state = Box::into_raw(Box::new(State { ssl, timer: Timer::default(), transport }));
+        // SAFETY: it is initialized once, before any other use.
+        unsafe { ffi::mbedtls_ssl_init(&raw mut (*state).ssl) };
+        Self { state, config }
+    }
+
+    fn ssl(&self) -> *mut ffi::mbedtls_ssl_context {
+        // SAFETY: the state is live.
+        unsafe { &raw mut (*self.state).ssl }
+    }
+
+    fn connect(&self, endpoint: &MbedTlsEndpoint) -> anyhow::Result<()> {
+        let (state, ssl) = (self.state, self.ssl());
+        // SAFETY: the configuration is ready, and lives as long as the session, as do
+        // the timer and the transport; the session keeps pointers to all of them.
         check("mbedtls_ssl_setup", unsafe {
             let transport = (&raw mut (*state).transport).cast();
             ffi::mbedtls_ssl_set_bio(ssl, transport, Some(send), Some(receive), None);
             let timer = (&raw mut (*state).timer).cast();
             ffi::mbedtls_ssl_set_timer_cb(ssl, timer, Some(timer::set), Some(timer::get));
-            ffi::mbedtls_ssl_set_mtu(ssl, settings.max_datagram.unwrap_or(0));
-            ffi::mbedtls_ssl_setup(ssl, self.config())
+            ffi::mbedtls_ssl_set_mtu(ssl, endpoint.max_datagram);
+            ffi::mbedtls_ssl_setup(ssl, self.config.config())
         })?;
-        if side == Side::Server {
-            self.name_client()?;
-        } else if let Some(name) = &settings.server_name {
-            let name = CString::new(name.as_str())?;
+        match (endpoint.side, &endpoint.server_name) {
+            (Side::Server, _) => self.name_client(),
+            (Side::Client, None) => Ok(()),
             // SAFETY: the session is ready; the name is copied.
-            check("mbedtls_ssl_set_hostname", unsafe {
+            (Side::Client, Some(name)) => check("mbedtls_ssl_set_hostname", unsafe {
                 ffi::mbedtls_ssl_set_hostname(ssl, name.as_ptr())
-            })?;
+            }),
         }
-        Ok(())
     }
 
     /// Tells a server whom it talks to, which its cookies are bound to.
-    fn name_client(&mut self) -> anyhow::Result<()> {
+    fn name_client(&self) -> anyhow::Result<()> {
         // SAFETY: the session is ready; the name is copied.
         check("mbedtls_ssl_set_client_transport_id", unsafe {
             ffi::mbedtls_ssl_set_client_transport_id(self.ssl(), CLIENT.as_ptr(), CLIENT.len())
@@ -193,7 +231,7 @@ impl MbedTls {
     }
 
     /// Begins anew after a demand for a cookie, of which a server keeps nothing.
-    fn restart(&mut self) -> Step<()> {
+    fn restart(&self) -> Step<()> {
         // SAFETY: the session is ready.
         let reset = unsafe { ffi::mbedtls_ssl_session_reset(self.ssl()) };
         match check("mbedtls_ssl_session_reset", reset).and_then(|()| self.name_client()) {
@@ -205,13 +243,11 @@ impl MbedTls {
 
 impl Drop for MbedTls {
     fn drop(&mut self) {
-        // SAFETY: each was initialized, and is not used any more. The session goes
-        // first, since it points to the others; the box was made by `new`.
+        // SAFETY: it was initialized, and is not used any more; the box was made by
+        // `new`.
         unsafe {
-            ffi::mbedtls_ssl_free(&raw mut (*self.0).ssl);
-            ffi::mbedtls_ssl_config_free(&raw mut (*self.0).config);
-            ffi::mbedtls_ssl_cookie_free(&raw mut (*self.0).cookies);
-            drop(Box::from_raw(self.0));
+            ffi::mbedtls_ssl_free(&raw mut (*self.state).ssl);
+            drop(Box::from_raw(self.state));
         }
     }
 }
@@ -263,7 +299,7 @@ unsafe extern "C" fn send(transport: *mut c_void, bytes: *const u8, length: usiz
     // SAFETY: the library gives the transport, which is live, and as many bytes as it
     // says.
     unsafe {
-        (*transport.cast::<Transport>()).send(slice::from_raw_parts(bytes, length));
+        (*transport.cast::<Box<dyn Transport>>()).send(slice::from_raw_parts(bytes, length));
     }
     length as c_int
 }
@@ -272,7 +308,7 @@ unsafe extern "C" fn receive(transport: *mut c_void, bytes: *mut u8, length: usi
     // SAFETY: the library gives the transport, which is live, and room for as many
     // bytes as it says.
     let received = unsafe {
-        (*transport.cast::<Transport>()).receive(slice::from_raw_parts_mut(bytes, length))
+        (*transport.cast::<Box<dyn Transport>>()).receive(slice::from_raw_parts_mut(bytes, length))
     };
     received.map_or(ffi::MBEDTLS_ERR_SSL_WANT_READ, |length| length as c_int)
 }

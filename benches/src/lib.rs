@@ -1,0 +1,19 @@
+//! IoT-Crypto beside other implementations of DTLS, on the same work in the same run.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`measure`] | rounds in which all take turns; medians, spreads and ratios |
+//! | [`contestant`] | who is measured: ours with each of its providers, and the peers |
+//! | [`question`] | what is measured, and the answers as values |
+//! | [`report`] | the answers as tables, as JSON and as pictures |
+//! | [`heap`] | how much memory is in use |
+//! | [`cli`] | the command line |
+//!
+//! The peers are those of `conformance/peers`, in this process and this thread.
+
+pub mod cli;
+pub mod contestant;
+pub mod heap;
+pub mod measure;
+pub mod question;
+pub mod report;

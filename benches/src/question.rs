@@ -1,0 +1,72 @@
+//! What is measured.
+
+pub mod handshake;
+pub mod memory;
+pub mod records;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::contestant::Contestant;
+use crate::measure::Estimate;
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// How many rounds.
+    pub rounds: usize,
+    /// How long one measurement of one contestant takes, about.
+    pub each: Duration,
+}
+
+/// Who a row is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Who {
+    /// What it is called, with its version.
+    pub name: String,
+    /// Its suite.
+    pub suite: &'static str,
+    /// Whether it is ours.
+    pub ours: bool,
+}
+
+impl Who {
+    fn of(contestant: &dyn Contestant) -> Self {
+        let (name, suite) = (contestant.name(), contestant.suite().name());
+        Self { name, suite, ours: contestant.is_ours() }
+    }
+}
+
+/// The answer to a question.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "question", rename_all = "snake_case")]
+pub enum Answer {
+    /// Of [`handshake`].
+    Handshake(handshake::Handshakes),
+    /// Of [`records`].
+    Records(records::Records),
+    /// Of [`memory`].
+    Memory(memory::Memory),
+}
+
+impl Answer {
+    /// Whether some of its measurements were disturbed.
+    #[must_use]
+    pub fn is_disturbed(&self) -> bool {
+        match self {
+            Self::Handshake(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Memory(_) => false,
+        }
+    }
+}
+
+/// The estimates of each series, and their ratios to the first one.
+fn compare(series: &[Vec<f64>]) -> impl Iterator<Item = Option<(Estimate, Estimate)>> {
+    let first = series.first().map(Vec::as_slice).unwrap_or_default();
+    series.iter().map(move |samples| {
+        let estimate = Estimate::of(samples.iter().copied())?;
+        Some((estimate, Estimate::of_ratio(samples, first)?))
+    })
+}

@@ -1,0 +1,107 @@
+//! The answers as tables for people.
+
+use std::fmt::{self, Formatter};
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::question::handshake::{self, Handshakes};
+use crate::question::memory::Memory;
+use crate::question::records::{Records, Size};
+use crate::question::{Answer, Who};
+
+pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
+    match answer {
+        Answer::Handshake(answer) => handshakes(f, answer),
+        Answer::Records(answer) => records(f, answer),
+        Answer::Memory(answer) => memory(f, answer),
+    }
+}
+
+/// A table whose first `texts` columns are texts, and the others numbers.
+fn draw(
+    f: &mut Formatter<'_>,
+    texts: usize,
+    head: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> fmt::Result {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(head).add_rows(rows);
+    for column in table.column_iter_mut().skip(texts) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    writeln!(f, "{}", table.trim_fmt())
+}
+
+fn handshakes(f: &mut Formatter<'_>, answer: &Handshakes) -> fmt::Result {
+    let Handshakes { rounds, without_cookie, with_cookie, always_with_cookie } = answer;
+    writeln!(f, "\nHandshake: client and server, pre-shared key, in memory; {rounds} rounds")?;
+    writeln!(f, "(µs: median ± spread; ratio: to ours, round by round; bytes of UDP payload)")?;
+    for (caption, rows) in [("no cookie", without_cookie), ("with cookie", with_cookie)] {
+        writeln!(f, "\n{caption}:")?;
+        let head = ["", "suite", "µs", "ratio", "bytes", "datagrams"];
+        draw(f, 2, &head, rows.iter().map(handshake_row))?;
+    }
+    match always_with_cookie.is_empty() {
+        true => Ok(()),
+        false => writeln!(f, "\nAlways with cookie: {}.", always_with_cookie.join(", ")),
+    }
+}
+
+fn handshake_row(row: &handshake::Row) -> Vec<String> {
+    let handshake::Row { who, microseconds, ratio, bytes, datagrams } = row;
+    vec![
+        who.name.clone(),
+        who.suite.to_owned(),
+        format!("{microseconds:.1}"),
+        format!("{ratio:.2}"),
+        bytes.to_string(),
+        datagrams.to_string(),
+    ]
+}
+
+fn records(f: &mut Formatter<'_>, answer: &Records) -> fmt::Result {
+    let rounds = answer.rounds;
+    writeln!(f, "\nRecords: sealed by the client, opened by the server; {rounds} rounds")?;
+    writeln!(f, "(ns: median ± spread; ratio: to ours, and to the AEAD of the provider alone)")?;
+    for Size { payload, rows } in &answer.sizes {
+        writeln!(f, "\n{payload} bytes:")?;
+        let head = ["", "suite", "seal + open", "seal", "open", "ratio", "to AEAD", "overhead"];
+        let rows = rows.iter().map(|row| {
+            let ratio_to_raw = row.ratio_to_raw.map(|ratio| format!("{ratio:.2}"));
+            vec![
+                name(&row.who, row.raw),
+                row.who.suite.to_owned(),
+                format!("{:.0}", row.both),
+                format!("{:.0}", row.seal),
+                format!("{:.0}", row.open),
+                format!("{:.2}", row.ratio),
+                ratio_to_raw.unwrap_or_default(),
+                row.overhead.to_string(),
+            ]
+        });
+        draw(f, 2, &head, rows)?;
+    }
+    Ok(())
+}
+
+/// What a row is called.
+pub(super) fn name(who: &Who, raw: bool) -> String {
+    match raw {
+        true => "  its AEAD alone".to_owned(),
+        false => who.name.clone(),
+    }
+}
+
+fn memory(f: &mut Formatter<'_>, answer: &Memory) -> fmt::Result {
+    writeln!(f, "\nMemory: bytes of heap for each idle session of a server\n")?;
+    let numbers = answer.sessions.iter().map(|sessions| format!("of {sessions}"));
+    let head = Vec::from_iter(["".to_owned(), "suite".to_owned()].into_iter().chain(numbers));
+    let rows = answer.rows.iter().map(|row| {
+        let bytes = row.bytes.iter().map(|bytes| match bytes {
+            Some(bytes) => bytes.to_string(),
+            None => "too much".to_owned(),
+        });
+        [row.who.name.clone(), row.who.suite.to_owned()].into_iter().chain(bytes).collect()
+    });
+    draw(f, 2, &Vec::from_iter(head.iter().map(String::as_str)), rows)
+}

@@ -1,0 +1,190 @@
+//! Everyone who is linked does the work that is measured; and the answers are what a
+//! reader expects. How long anything takes decides nothing here.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::time::Duration;
+
+use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
+use iot_crypto_bench::measure::Estimate;
+use iot_crypto_bench::question::{Answer, Effort, handshake, memory, records};
+use iot_crypto_bench::report::Report;
+use iot_crypto_peers::Library;
+
+const LITTLE: Effort = Effort { rounds: 3, each: Duration::from_micros(1) };
+
+#[test]
+fn everyone_completes_handshakes_with_and_without_cookie() {
+    for mut contestant in all(&[]).unwrap() {
+        let name = contestant.name();
+        let mut of = |cookie| contestant.handshakes(cookie, 3).unwrap();
+        let (without, with) = (of(false), of(true));
+        assert_eq!(without.datagrams % 3, 0, "{name}");
+        let costs = with.datagrams > without.datagrams && with.bytes > without.bytes;
+        assert_eq!(costs, !contestant.always_demands_cookie(), "{name}: {without:?}, {with:?}");
+    }
+}
+
+#[test]
+fn everyone_carries_payloads_unchanged() {
+    for mut contestant in all(&[]).unwrap() {
+        let connections = [Some(contestant.connect().unwrap()), contestant.raw()];
+        for mut connection in connections.into_iter().flatten() {
+            for size in records::SIZES {
+                for number in 0..3 {
+                    let payload = vec![number; size];
+                    connection.seal(&payload, 2).unwrap();
+                    connection.open(2).unwrap();
+                    assert_eq!(connection.payload(), payload, "{}", contestant.name());
+                    assert!(connection.record_length() > size);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn more_records_than_were_sealed_are_not_opened() {
+    for mut contestant in all(&[]).unwrap() {
+        let mut connection = contestant.connect().unwrap();
+        connection.seal(&[1], 1).unwrap();
+        assert!(connection.open(2).is_err(), "{}", contestant.name());
+    }
+}
+
+#[test]
+fn our_handshake_is_as_long_as_specified() {
+    for mut ours in ours() {
+        let (without, with) =
+            (ours.handshakes(false, 1).unwrap(), ours.handshakes(true, 1).unwrap());
+        assert_eq!((without.bytes, without.datagrams), (326, 4));
+        assert_eq!((with.bytes, with.datagrams), (445, 6));
+    }
+}
+
+#[test]
+fn a_server_keeps_as_many_sessions_as_it_is_asked_for() {
+    for mut contestant in all(&[]).unwrap() {
+        contestant.serve(3).unwrap();
+    }
+}
+
+fn contestants() -> Vec<Box<dyn Contestant>> {
+    all(&[]).unwrap()
+}
+
+#[test]
+fn the_answers_are_complete_and_the_first_row_is_ours() {
+    let handshakes = handshake::measure(&mut contestants(), LITTLE).unwrap();
+    let everyone = Vec::from_iter(contestants().iter().map(|contestant| contestant.name()));
+    let named =
+        |rows: &[handshake::Row]| Vec::from_iter(rows.iter().map(|row| row.who.name.clone()));
+    assert_eq!(named(&handshakes.with_cookie), everyone);
+    let able = everyone.iter().filter(|name| !handshakes.always_with_cookie.contains(name));
+    assert_eq!(named(&handshakes.without_cookie), Vec::from_iter(able.cloned()));
+    let first = &handshakes.with_cookie[0];
+    assert_eq!((first.who.ours, first.ratio.median, first.ratio.spread()), (true, 1.0, 0.0));
+    assert!(first.microseconds.median > 0.0);
+
+    let records = records::measure(&mut contestants(), LITTLE).unwrap();
+    assert_eq!(Vec::from_iter(records.sizes.iter().map(|size| size.payload)), records::SIZES);
+    for size in &records.sizes {
+        let dtls = size.rows.iter().filter(|row| !row.raw);
+        assert!(dtls.clone().map(|row| &row.who.name).eq(&everyone));
+        for row in dtls.filter(|row| row.who.ours) {
+            assert_eq!(row.overhead, 29);
+            assert!(row.ratio_to_raw.is_some());
+        }
+        let raw = size.rows.iter().filter(|row| row.raw);
+        assert!(raw.clone().all(|row| row.overhead == 16));
+        assert_eq!(raw.count(), ours().len());
+    }
+}
+
+/// A report with made-up numbers.
+fn report(spread: f64) -> Report {
+    let mut handshakes = handshake::measure(&mut ours(), LITTLE).unwrap();
+    let mut records = records::measure(&mut ours(), LITTLE).unwrap();
+    let estimate = |median| Estimate { median, lower: median * (1.0 - spread), upper: median };
+    for row in handshakes.without_cookie.iter_mut().chain(&mut handshakes.with_cookie) {
+        (row.microseconds, row.ratio) = (estimate(17.9), estimate(1.0));
+    }
+    for row in records.sizes.iter_mut().flat_map(|size| &mut size.rows) {
+        (row.seal, row.open) = (estimate(300.0), estimate(400.0));
+        (row.both, row.ratio) = (estimate(700.0), estimate(1.0));
+        row.ratio_to_raw = row.ratio_to_raw.map(|_| estimate(1.1));
+    }
+    let rows = vec![memory::Row {
+        who: handshakes.with_cookie[0].who.clone(),
+        bytes: vec![Some(320), None],
+    }];
+    let memory = memory::Memory { sessions: vec![10, 1000], rows };
+    let answers =
+        vec![Answer::Handshake(handshakes), Answer::Records(records), Answer::Memory(memory)];
+    Report::new(answers, missing(&[Library::TinyDtls]))
+}
+
+#[test]
+fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
+    let calm = report(0.05).to_string();
+    assert!(calm.contains("17.9 ± 5 %") && calm.contains("1.00 ± 5 %"), "{calm}");
+    assert!(calm.contains("700 ± 5 %") && calm.contains("1.10 ± 5 %"), "{calm}");
+    assert!(calm.contains("320") && calm.contains("too much"), "{calm}");
+    assert!(!calm.contains("(!)"), "{calm}");
+    let disturbed = report(0.2).to_string();
+    assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
+    assert!(disturbed.contains("(!) The machine was disturbed"), "{disturbed}");
+}
+
+#[test]
+fn json_holds_all_that_was_measured() {
+    let report = report(0.2);
+    let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
+    assert_eq!(json["disturbed"], true);
+    assert_eq!(json["disturbed_from"], 0.1);
+    let [handshake, records, memory] = &json["answers"].as_array().unwrap()[..] else {
+        panic!("{json}");
+    };
+    assert_eq!(handshake["question"], "handshake");
+    assert_eq!(handshake["without_cookie"][0]["bytes"], 326);
+    assert_eq!(handshake["without_cookie"][0]["microseconds"]["median"], 17.9);
+    assert_eq!(records["sizes"][3]["payload"], 1024);
+    assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);
+    assert_eq!(memory["rows"][0]["bytes"][1], serde_json::Value::Null);
+}
+
+#[test]
+fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = report(0.05).draw(&directory.path().join("new")).unwrap();
+    let names = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap());
+    let expected = [
+        "handshake.svg",
+        "handshake-cookie.svg",
+        "records-16.svg",
+        "records-64.svg",
+        "records-256.svg",
+        "records-1024.svg",
+        "memory-10.svg",
+        "memory-1000.svg",
+    ];
+    assert_eq!(Vec::from_iter(names), expected);
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let svg = roxmltree::Document::parse(&text).unwrap();
+        assert_eq!(svg.root_element().tag_name().name(), "svg");
+        let texts = svg.descendants().filter(|node| node.has_tag_name("text")).count();
+        let boxes = svg.descendants().filter(|node| node.has_tag_name("rect")).count();
+        // A title; for each bar a name and a value; a ground and a box for each bar.
+        assert_eq!(texts - 1, 2 * (boxes - 1), "{}", file.display());
+    }
+}
+
+#[test]
+fn every_peer_is_there() {
+    let missing = missing(&[]);
+    let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(!required || missing.is_empty(), "{}", missing.join("\n"));
+    for missing in missing {
+        eprintln!("SKIPPED: {missing}");
+    }
+}
