@@ -93,7 +93,7 @@ impl Provider for Toy {
     }
 
     fn hmac(&self, key: &Hash, message: &[&[u8]]) -> Sha256Digest {
-        let mut hash = key.clone();
+        let mut hash = *key;
         message.iter().for_each(|part| hash.append(part));
         digest(hash.value())
     }
