@@ -1,5 +1,5 @@
-//! Those who attack a network from outside its parties: they hear every datagram,
-//! and send what they like in anyone's name.
+//! Those who attack a network from outside its parties: they hear every datagram that
+//! a party sends, and send what they like in anyone's name.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::random::Dice;
 
 /// Somebody on the path between everyone.
 pub trait Adversary {
-    /// Hears a datagram that was sent.
+    /// Hears a datagram that a party sent.
     fn hear(&mut self, now: Instant, from: Place, to: Place, bytes: &[u8]);
 
     /// When it wants to act.
@@ -104,11 +104,11 @@ impl Adversary for Forger {
     }
 }
 
-/// Sends the ClientHello that it heard last, from many forged addresses at a time.
+/// Sends ClientHellos like one that it heard, from many forged addresses at a time, and
+/// some in the name of the client itself.
 #[derive(Debug)]
 pub struct Flooder {
-    recorder: Recorder,
-    hello: Option<(Place, Vec<u8>)>,
+    hellos: Recorder,
     burst: u64,
 }
 
@@ -116,7 +116,7 @@ impl Flooder {
     /// One that sends `burst` datagrams about every `pause`.
     #[must_use]
     pub fn new(seed: u64, pause: Duration, burst: u64) -> Self {
-        Self { recorder: Recorder::new(3, seed, pause), hello: None, burst }
+        Self { hellos: Recorder::new(3, seed, pause), burst }
     }
 }
 
@@ -125,22 +125,22 @@ impl Adversary for Flooder {
         // A handshake record of epoch 0 whose message is a ClientHello (RFC 6347
         // sections 4.1 and 4.2.2).
         let is_hello = bytes.first() == Some(&22) && bytes.get(13) == Some(&1);
-        if is_hello && from.host < FIRST_FORGED_HOST {
-            self.hello = Some((to, bytes.to_vec()));
+        if is_hello {
+            self.hellos.hear(from, to, bytes);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.recorder.poll_timeout()
+        self.hellos.poll_timeout()
     }
 
     fn act(&mut self, now: Instant) -> Vec<(Place, Place, Vec<u8>)> {
-        self.recorder.pause(now);
-        let Some((to, hello)) = self.hello.clone() else { return Vec::new() };
+        let Some((client, to, hello)) = self.hellos.pick(now) else { return Vec::new() };
         let mut flood = Vec::new();
         for _ in 0..self.burst {
-            let dice = &mut self.recorder.dice;
-            let host = FIRST_FORGED_HOST + dice.below(5000) as u16;
+            let dice = &mut self.hellos.dice;
+            let forged = Place { host: FIRST_FORGED_HOST + dice.below(5000) as u16, port: 3 };
+            let from = if dice.happens(1, 8) { client } else { forged };
             let mut hello = hello.clone();
             // Another random value (RFC 5246 section 7.4.1.2), so that it is no
             // repetition.
@@ -148,7 +148,7 @@ impl Adversary for Flooder {
             if let Some(part) = hello.get_mut(27..59) {
                 part.copy_from_slice(&random);
             }
-            flood.push((Place { host, port: 3 }, to, hello));
+            flood.push((from, to, hello));
         }
         flood
     }
@@ -173,6 +173,10 @@ impl Recorder {
     }
 
     fn hear(&mut self, from: Place, to: Place, bytes: &[u8]) {
+        // The answers to a flood would soon be all that is remembered.
+        if to.host >= FIRST_FORGED_HOST {
+            return;
+        }
         if self.heard.len() >= MEMORY {
             self.heard.pop_front();
         }

@@ -44,8 +44,10 @@ pub struct World {
     pub nodes: BTreeMap<u16, Node>,
     /// What happened: when, at which host, what.
     pub events: Vec<(Instant, u16, Event)>,
-    /// Everything that was sent, while [`World::keeps_sent`].
+    /// Everything that parties sent, while [`World::keeps_sent`].
     pub sent: Vec<Sent>,
+    /// The same of what adversaries sent, in anyone's name.
+    pub attacks: Vec<Sent>,
     /// Whether what is sent is kept.
     pub keeps_sent: bool,
     /// Hosts that nothing reaches and nothing leaves.
@@ -58,7 +60,7 @@ pub struct World {
     pub paths: BTreeMap<(u16, u16), Path>,
     /// The routers that translate addresses.
     pub nats: Vec<Nat>,
-    /// Who hears everything and sends what it likes.
+    /// Who hears everything that parties send, and sends what it likes.
     pub adversaries: Vec<Box<dyn Adversary>>,
     dice: Dice,
     in_flight: BTreeMap<(Instant, u64), InFlight>,
@@ -118,6 +120,7 @@ impl World {
             nodes: BTreeMap::new(),
             events: Vec::new(),
             sent: Vec::new(),
+            attacks: Vec::new(),
             keeps_sent: true,
             cut_off: BTreeSet::new(),
             max_datagram: 1200,
@@ -203,18 +206,22 @@ impl World {
 
     /// Puts a datagram on its way.
     pub fn send(&mut self, from: Place, to: Place, bytes: &[u8]) {
-        self.digest.update(self.now.as_millis().to_be_bytes());
-        for place in [from, to] {
-            self.digest.update(place.host.to_be_bytes());
-            self.digest.update(place.port.to_be_bytes());
-        }
-        self.digest.update(bytes);
         if self.keeps_sent {
             self.sent.push((self.now, from, to, bytes.to_vec()));
         }
         for adversary in &mut self.adversaries {
             adversary.hear(self.now, from, to, bytes);
         }
+        self.launch(from, to, bytes);
+    }
+
+    fn launch(&mut self, from: Place, to: Place, bytes: &[u8]) {
+        self.digest.update(self.now.as_millis().to_be_bytes());
+        for place in [from, to] {
+            self.digest.update(place.host.to_be_bytes());
+            self.digest.update(place.port.to_be_bytes());
+        }
+        self.digest.update(bytes);
         let (mut seen_from, mut real_to) = (from, to);
         for nat in &mut self.nats {
             if nat.hides(from.host) && !nat.hides(to.host) {
@@ -340,7 +347,10 @@ impl World {
             }
         }
         for (from, to, bytes) in attacks {
-            self.send(from, to, &bytes);
+            self.launch(from, to, &bytes);
+            if self.keeps_sent {
+                self.attacks.push((self.now, from, to, bytes));
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! A network among people who replay, forge, flood, and stall half-way: nobody
-//! honest notices.
+//! honest notices, nothing is taken twice, and a flood comes to little.
+
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +9,8 @@ use std::time::Duration;
 use iot_crypto::cloud::CloudEvent;
 use iot_crypto::gateway::GatewayEvent;
 use iot_crypto::identity::{PrivateIdentity, Role};
-use iot_crypto::transmission::{Label, OwnedValue, Reading, Severity, Value};
+use iot_crypto::time::Instant;
+use iot_crypto::transmission::{CommandState, Label, OwnedValue, Reading, Severity, Value};
 
 use super::{Outcome, serves, tells};
 use crate::adversary::{Flooder, Forger, Replayer};
@@ -52,7 +55,8 @@ pub fn play(seed: u64, cast: &Cast) -> Outcome {
         outcome.demand(served, || format!("device {host} can't connect"));
     }
     let began = world.now;
-    let (mut number, mut delivered) = (0, 0);
+    let mut number = 0;
+    let mut asked = Asked::default();
     while world.now < began + Duration::from_secs(LASTS) {
         world.run(dice.between((1, 20)));
         number += 1;
@@ -62,17 +66,19 @@ pub fn play(seed: u64, cast: &Cast) -> Outcome {
             0 => stall(&mut world, &mut dice),
             1 => {
                 let id = identities[&device].id();
-                let _ = world.cloud(CLOUD).command(now, id, Label::Number(7), value);
+                let given = world.cloud(CLOUD).command(now, id, Label::Number(7), value);
+                asked.commands += u64::from(given.is_ok());
             }
             _ => {
                 let reading = Reading::new(Label::Number(8), value);
                 let raised = world.device(device).alert(now, Severity::Warning, reading, "");
-                delivered += u64::from(raised.is_ok());
+                asked.alerts += u64::from(raised.is_ok());
             }
         }
     }
     world.run(120);
-    check(&mut outcome, &world, began, delivered);
+    check(&mut outcome, &world, began, &asked);
+    traffic::check(&mut outcome, &mut world);
     for (host, identity) in &identities {
         let served = serves(&mut world, GATEWAY, identity.id());
         outcome.demand(served, || format!("device {host} is not connected in the end"));
@@ -101,10 +107,17 @@ fn stall(world: &mut World, dice: &mut Dice) {
     world.cut_off.insert(host);
 }
 
-fn check(outcome: &mut Outcome, world: &World, began: iot_crypto::time::Instant, raised: u64) {
+/// How much was asked of the network, and taken.
+#[derive(Default)]
+struct Asked {
+    commands: u64,
+    alerts: u64,
+}
+
+fn check(outcome: &mut Outcome, world: &World, began: Instant, asked: &Asked) {
     let mut executed: BTreeMap<&str, u64> = BTreeMap::new();
     let mut heard: BTreeMap<String, u64> = BTreeMap::new();
-    let mut told = 0;
+    let (mut told, mut done) = (0, 0);
     for (at, host, event) in &world.events {
         match event {
             Event::Executed(text) => *executed.entry(text).or_default() += 1,
@@ -123,7 +136,13 @@ fn check(outcome: &mut Outcome, world: &World, began: iot_crypto::time::Instant,
             | Event::Cloud(CloudEvent::GatewayDisconnected { .. }) => {
                 outcome.demand(*at < began, || format!("{event:?} at host {host}, {at:?}"));
             }
+            Event::Cloud(CloudEvent::CommandStatus { state, .. }) => {
+                done += u64::from(*state == CommandState::Done);
+            }
             event if tells(event, "AlertDelivered") => told += 1,
+            event if tells(event, "Disconnected") => {
+                outcome.demand(*at < began, || format!("{event:?} at host {host}, {at:?}"));
+            }
             _ => {}
         }
     }
@@ -133,10 +152,15 @@ fn check(outcome: &mut Outcome, world: &World, began: iot_crypto::time::Instant,
     for (value, times) in &heard {
         outcome.demand(*times == 1, || format!("alert {value} was heard {times} times"));
     }
-    let all = heard.len() as u64 == raised && told == raised;
+    let Asked { commands, alerts } = *asked;
+    let all = executed.len() as u64 == commands && done == commands;
     outcome.demand(all, || {
-        format!("{raised} alerts were raised, {told} delivered, {} heard", heard.len())
+        format!("{commands} commands were given, {} carried out, {done} done", executed.len())
+    });
+    let all = heard.len() as u64 == alerts && told == alerts;
+    outcome.demand(all, || {
+        format!("{alerts} alerts were raised, {told} delivered, {} heard", heard.len())
     });
     outcome.count("commands carried out", executed.len() as u64);
-    outcome.count("alerts", raised);
+    outcome.count("alerts", alerts);
 }
