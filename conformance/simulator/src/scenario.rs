@@ -3,12 +3,12 @@
 //! | scenario | what happens | what must hold |
 //! |---|---|---|
 //! | [`first_contact`] | a device meets its gateway, a part of the datagrams is lost | it is connected, or has failed at the deadline of the step that it was in |
-//! | [`days`] | a network lives: rotation, revocation, partners, restarts, wrong clocks | no session is lost that should live, none is alive that should not |
-//! | [`attack`] | others replay, forge, flood, and stall half-way | nobody honest notices |
+//! | [`days`] | a network lives: rotation, revocation, partners, restarts, wrong clocks | no session is lost that should live, none is alive that should not, no key grows too old |
+//! | [`attack`] | others replay, forge, flood, and stall half-way | nobody honest notices, nothing is taken twice, and a flood comes to little |
 //! | [`partner`] | a partner's endorsement ends in mid-session | the session ends at that instant, and stays ended |
-//! | [`rebinding`] | a router forgets its bindings | the sessions come back in time |
+//! | [`rebinding`] | a router forgets its bindings | the sessions come back in time, and carry commands |
 //! | [`clock`] | clocks are wrong, or missing | who is connected is who should be, by the clocks as they are |
-//! | [`media`] | the network is of each profile | everything arrives |
+//! | [`media`] | the network is of each profile | everything arrives, and is done once |
 
 pub mod attack;
 pub mod clock;

@@ -4,13 +4,15 @@
 //!
 //! Every device is looked at once an hour, and at the instants at which something
 //! ends. It must have no session that it should not have; and it must have one if it
-//! should, and nothing was in the way for the time that getting one may take.
+//! should, and nothing was in the way for the time that getting one may take. So must
+//! every gateway with its cloud. No session may have a key that is too old.
 
 mod life;
 mod town;
 
 use std::time::Duration;
 
+use iot_crypto::cloud::CloudEvent;
 use iot_crypto::gateway::GatewayEvent;
 use iot_crypto::time::Instant;
 
@@ -51,6 +53,7 @@ pub fn play(seed: u64, cast: &Cast, settings: Settings, progress: &Progress) -> 
             town.live_until(hour, &mut outcome);
             town.look_at_everyone(&mut outcome);
             explain(&mut town, &mut outcome);
+            town.look_at_keys(&mut outcome);
         }
         progress.note("days: day", day + 1, settings.days);
     }
@@ -64,7 +67,8 @@ fn explain(town: &mut Town<'_>, outcome: &mut Outcome) {
     let events = std::mem::take(&mut town.world.events);
     for (at, host, event) in &events {
         match event {
-            Event::Gateway(GatewayEvent::DeviceConnected { replaced, .. }) => {
+            Event::Gateway(GatewayEvent::DeviceConnected { device, replaced, .. }) => {
+                town.connected.insert((*host, *device), *at);
                 outcome.count(if *replaced { "sessions replaced" } else { "sessions begun" }, 1);
             }
             Event::Gateway(GatewayEvent::DeviceDisconnected { device, reason, .. }) => {
@@ -72,6 +76,15 @@ fn explain(town: &mut Town<'_>, outcome: &mut Outcome) {
                 let excused = town.is_excused(*device, *at) || town.has_moved(*device, *host);
                 outcome.demand(excused, || {
                     format!("gateway {host} lost device {device} at {}: {reason}", hours(*at))
+                });
+            }
+            Event::Cloud(CloudEvent::GatewayConnected { gateway, .. }) => {
+                town.connected.insert((*host, *gateway), *at);
+            }
+            Event::Gateway(GatewayEvent::CloudDisconnected { .. })
+            | Event::Cloud(CloudEvent::GatewayDisconnected { .. }) => {
+                outcome.demand(*at < town.troubled_until, || {
+                    format!("{event:?} at host {host}, {}", hours(*at))
                 });
             }
             Event::Gateway(GatewayEvent::Readings { .. }) => outcome.count("readings", 1),

@@ -8,7 +8,8 @@ use iot_crypto::uplink::Disconnection;
 
 use super::{Outcome, serves};
 use crate::cast::{
-    Cast, EPOCH, FOREIGN, GATEWAY, YEAR, device_connected, endorsed, no_cloud, trusting, wall,
+    Cast, DEVICE, EPOCH, FOREIGN, GATEWAY, YEAR, device_connected, endorsed, no_cloud, trusting,
+    wall,
 };
 use crate::link::Link;
 use crate::node::Event;
@@ -103,6 +104,8 @@ pub fn play(seed: u64, cast: &Cast) -> Outcome {
         matches!(event, Event::Gateway(GatewayEvent::DeviceDisconnected { device, .. }) if *device == home)
     });
     outcome.demand(!disturbed, || format!("{end:?}: the company's own device was disconnected"));
+    let stays = serves(&mut world, GATEWAY, home) && world.device(DEVICE).gateway().is_some();
+    outcome.demand(stays, || format!("{end:?}: the company's own device is not connected"));
     outcome.count(&format!("ended by {end:?}"), 1);
     outcome.end(&world)
 }

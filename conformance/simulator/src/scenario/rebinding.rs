@@ -44,9 +44,23 @@ pub fn play(seed: u64, cast: &Cast) -> Outcome {
         cast.add_any_device(&mut world, host, &identity, endorsements, settings, &[1]);
         ids.insert(host, identity.id());
     }
-    world.run(RECOVERY);
     let mut number = 0;
+    let mut command_everyone = |world: &mut World| {
+        for id in ids.values() {
+            number += 1;
+            let (now, value) = (world.now, Value::Integer(number));
+            let _ = world.gateway(GATEWAY).command(now, *id, Label::Number(7), value);
+        }
+    };
     for round in 0..=REBINDINGS {
+        if round > 0 {
+            world.run(dice.below(600));
+            world.nats[0].rebind();
+            outcome.count("rebindings", 1);
+            // They reach nobody, and are given up before the session is back.
+            command_everyone(&mut world);
+        }
+        world.run(RECOVERY);
         for (host, id) in &ids {
             let connected = world.device(*host).gateway().is_some();
             let served = serves(&mut world, GATEWAY, *id);
@@ -54,18 +68,14 @@ pub fn play(seed: u64, cast: &Cast) -> Outcome {
                 format!("device {host} is not connected {RECOVERY} s after rebinding {round}")
             });
         }
-        world.run(dice.below(600));
-        world.nats[0].rebind();
-        outcome.count("rebindings", 1);
-        // A command on its way when the session breaks, and one afterwards.
-        for wait in [RECOVERY, 0] {
-            for id in ids.values() {
-                number += 1;
-                let (now, value) = (world.now, Value::Integer(number));
-                let _ = world.gateway(GATEWAY).command(now, *id, Label::Number(7), value);
-            }
-            world.run(wait);
-        }
+        let seen = world.events.len();
+        command_everyone(&mut world);
+        world.run(1);
+        let news = world.events[seen..].iter();
+        let done = news.filter(|(_, _, event)| matches!(event, Event::Executed(_))).count();
+        outcome.demand(done == DEVICES.len(), || {
+            format!("{done} commands of {} were carried out after rebinding {round}", DEVICES.len())
+        });
     }
     let mut executed: BTreeMap<&str, u64> = BTreeMap::new();
     for (_, _, event) in &world.events {

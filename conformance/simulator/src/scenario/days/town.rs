@@ -29,6 +29,10 @@ const GATEWAYS: [u16; 3] = [1001, 1002, 1003];
 /// How often a sleepy device wakes, in seconds: less than the grace of a rotation.
 pub(super) const NAP: u64 = 50 * 60;
 
+/// How old a session's key may become: a day, and an hour to replace it (SPEC.md section
+/// 13.3).
+const KEY_AGE: Duration = Duration::from_secs(25 * 3600);
+
 /// Everyone who will trust for all of the time.
 const FOR_GOOD: u64 = EPOCH + 200 * YEAR;
 
@@ -44,6 +48,8 @@ pub(super) struct Town<'a> {
     pub(super) partner_listed: bool,
     /// Until when something is in the way of everyone: a bad network, a restart.
     pub(super) troubled_until: Instant,
+    /// Since when each peer has its present session with the gateway or cloud at a host.
+    pub(super) connected: BTreeMap<(u16, PartyId), Instant>,
     /// The number of identities that were made.
     pub(super) made: u64,
 }
@@ -79,6 +85,7 @@ impl<'a> Town<'a> {
             ahead: BTreeMap::new(),
             partner_listed: true,
             troubled_until: Instant::ZERO + ALLOWANCE,
+            connected: BTreeMap::new(),
             made: 0,
         };
         town.start_cloud();
@@ -226,7 +233,7 @@ impl<'a> Town<'a> {
             && (!resident.foreign || self.partner_listed)
     }
 
-    /// Looks at every device.
+    /// Looks at every device, and at every gateway's cloud.
     pub(super) fn look_at_everyone(&mut self, outcome: &mut Outcome) {
         let (now, time) = (self.world.now, self.time());
         let hosts: Vec<u16> = self.devices.keys().copied().collect();
@@ -235,6 +242,12 @@ impl<'a> Town<'a> {
             for (id, _) in self.world.gateway(host).devices() {
                 *serving.entry(id).or_default() += 1;
             }
+            let has_cloud = self.world.gateway(host).cloud().is_some();
+            let id = self.gateways[&host].id();
+            let is_known = self.world.cloud(CLOUD).gateways().any(|(known, _)| known == id);
+            outcome.demand(has_cloud && is_known || now < self.troubled_until, || {
+                format!("gateway {host} has no session with the cloud at {}", hours(now))
+            });
         }
         for host in hosts {
             let connected = self.world.device(host).gateway().is_some();
@@ -252,10 +265,28 @@ impl<'a> Town<'a> {
                 outcome.demand(served && connected, || {
                     format!("device {host} has no session at {} and should have one", hours(now))
                 });
-            } else if !trusted && calm {
+            } else if resident.astray || (!trusted && calm) {
                 outcome.count("looks at devices that should have none", 1);
                 outcome.demand(!connected, || {
                     format!("device {host} takes itself for connected at {}", hours(now))
+                });
+            }
+        }
+    }
+
+    /// Looks at every session of the gateways and the cloud.
+    pub(super) fn look_at_keys(&mut self, outcome: &mut Outcome) {
+        let now = self.world.now;
+        for host in GATEWAYS.into_iter().chain([CLOUD]) {
+            let peers: Vec<PartyId> = match self.world.nodes.get(&host) {
+                Some(Node::Gateway(gateway)) => gateway.devices().map(|(id, _)| id).collect(),
+                Some(Node::Cloud(cloud)) => cloud.gateways().map(|(id, _)| id).collect(),
+                _ => Vec::new(),
+            };
+            for peer in peers {
+                let age = self.connected.get(&(host, peer)).map(|since| now.since(*since));
+                outcome.demand(age.is_some_and(|age| age <= KEY_AGE), || {
+                    format!("host {host} and {peer} have had a key for {age:?} at {}", hours(now))
                 });
             }
         }
