@@ -1,14 +1,19 @@
 //! The parties that the figures are about: everything of them follows from a seed.
 
+use chacha20::ChaCha20Rng;
 use iot_crypto::connection::NetworkKey;
+use iot_crypto::crypto::RustCrypto;
 use iot_crypto::identity::{Endorsements, PrivateIdentity, Role};
 use iot_crypto::time::UnixTime;
 
 use crate::cast::{EPOCH, YEAR, endorsed, identity, network_key};
-use crate::random::{Dice, Provider, provider};
+use crate::random::{Dice, generator};
 
 /// The time at which everything takes place.
 pub(super) const NOW: UnixTime = UnixTime::from_secs(EPOCH);
+
+/// The provider of the figures: what a microcontroller has.
+pub(super) type Provider = RustCrypto<ChaCha20Rng>;
 
 /// The network key of the figures.
 pub(super) const NETWORK_KEY: u8 = 1;
@@ -38,7 +43,7 @@ impl Cast {
 
     /// The next provider, each with other randomness.
     pub(super) fn provider(&mut self) -> Provider {
-        provider(u64::from(self.dice.roll()))
+        RustCrypto::new(generator(0, u64::from(self.dice.roll())))
     }
 
     /// The company's word for the device.

@@ -6,10 +6,9 @@ use iot_crypto::dtls::{
 };
 use iot_crypto::time::Instant;
 
-use super::cast::Cast;
+use super::cast::{Cast, Provider};
 use super::messages::{ID, Sample, longest, of_a_device, of_a_gateway};
 use super::report::{Cell, Figure, Table};
-use crate::random::Provider;
 
 /// The header of a UDP datagram (RFC 768), in bytes.
 const UDP_HEADER: usize = 8;

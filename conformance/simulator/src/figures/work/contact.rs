@@ -15,9 +15,8 @@ use iot_crypto::uplink::{self, Search};
 
 use super::counting::{Counting, Ledger};
 use crate::cast::{network, trusting};
-use crate::figures::cast::{Cast, NETWORK_KEY, NOW};
+use crate::figures::cast::{Cast, NETWORK_KEY, NOW, Provider};
 use crate::place::{NEGOTIATION, Place, TRANSMISSION, number, port};
-use crate::random::Provider;
 
 /// What a side has done.
 #[derive(Clone, Debug, Default)]
