@@ -3,6 +3,7 @@
 mod ours;
 mod peer;
 mod raw;
+mod slots;
 
 use std::fmt::Write as _;
 

@@ -3,7 +3,7 @@
 //! Most codes that a handshake needs are over a block or two. A hash that can be fed in
 //! every way takes half as long again for them.
 
-use iot_crypto::crypto::Sha256Digest;
+use iot_crypto::crypto::{Secret, Sha256Digest};
 use sha2::Digest as _;
 use sha2::block_api::compress256;
 use zeroize::optimization_barrier;
@@ -25,6 +25,9 @@ const INITIAL: State = [
 
 type State = [u32; 8];
 
+/// A block of what is hashed, which may be secret.
+type Block = Secret<BLOCK>;
+
 /// A key of HMAC-SHA256: the inner and the outer hash, once they have taken it in.
 pub struct HmacKey {
     inner: State,
@@ -33,36 +36,32 @@ pub struct HmacKey {
 
 impl HmacKey {
     pub(crate) fn new(key: &[u8]) -> Self {
-        let mut block = [0; BLOCK];
-        if let Some(room) = block.get_mut(..key.len()) {
+        let mut block = Block::default();
+        if let Some(room) = block.expose_mut().get_mut(..key.len()) {
             room.copy_from_slice(key);
-        } else if let Some(room) = block.first_chunk_mut() {
+        } else if let Some(room) = block.expose_mut().first_chunk_mut() {
             *room = sha2::Sha256::digest(key).into();
         }
         let after = |pad| {
-            let mut padded = block.map(|byte| byte ^ pad);
+            let padded = Block::new(block.expose().map(|byte| byte ^ pad));
             let mut state = INITIAL;
-            compress256(&mut state, &[padded]);
-            erase(&mut padded);
+            compress256(&mut state, core::slice::from_ref(padded.expose()));
             state
         };
-        let key = Self { inner: after(0x36), outer: after(0x5c) };
-        erase(&mut block);
-        key
+        Self { inner: after(0x36), outer: after(0x5c) }
     }
 
     /// The code of the concatenation of `message`.
     pub(crate) fn code(&self, message: &[&[u8]]) -> Sha256Digest {
-        let mut inner = finish(self.inner, message);
-        let code = finish(self.outer, &[&inner]);
-        erase(&mut inner);
-        code
+        let inner = Secret::new(finish(self.inner, message));
+        finish(self.outer, &[inner.expose()])
     }
 }
 
 /// The hash of the block that led to `state`, and of `message` behind it.
 fn finish(mut state: State, message: &[&[u8]]) -> Sha256Digest {
-    let mut block = [0; BLOCK];
+    let mut secret = Block::default();
+    let block = secret.expose_mut();
     let mut filled = 0;
     let mut length = BLOCK;
     for part in message {
@@ -77,7 +76,7 @@ fn finish(mut state: State, message: &[&[u8]]) -> Sha256Digest {
             filled += taken.len();
             rest = behind;
             if filled == BLOCK {
-                compress256(&mut state, &[block]);
+                compress256(&mut state, core::slice::from_ref(block));
                 filled = 0;
             }
         }
@@ -86,24 +85,17 @@ fn finish(mut state: State, message: &[&[u8]]) -> Sha256Digest {
     let mut ends = [0x80].into_iter().chain(core::iter::repeat(0));
     block.iter_mut().skip(filled).zip(&mut ends).for_each(|(to, end)| *to = end);
     if filled >= LENGTH_AT {
-        compress256(&mut state, &[block]);
+        compress256(&mut state, core::slice::from_ref(block));
         block.fill(0);
     }
     let bits = (length as u64).wrapping_mul(8);
     block.iter_mut().skip(LENGTH_AT).zip(bits.to_be_bytes()).for_each(|(to, byte)| *to = byte);
-    compress256(&mut state, &[block]);
-    erase(&mut block);
+    compress256(&mut state, core::slice::from_ref(block));
     let mut digest = Sha256Digest::default();
     for (to, word) in digest.chunks_exact_mut(4).zip(state) {
         to.copy_from_slice(&word.to_be_bytes());
     }
     digest
-}
-
-/// Erases in words what `zeroize` would erase byte by byte.
-fn erase<const N: usize>(secret: &mut [u8; N]) {
-    *secret = [0; N];
-    optimization_barrier(secret);
 }
 
 impl Drop for HmacKey {

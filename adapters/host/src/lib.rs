@@ -14,8 +14,6 @@
 //! | SHA-256, HKDF | RustCrypto | as fast as any |
 //! | HMAC | on RustCrypto's SHA-256 | with the key made ready, the fastest for short messages |
 //!
-//! `cargo run --release -p iot-crypto-bench -- primitives` measures it again.
-//!
 //! graviola needs a processor with AVX2, ADX and BMI2 (most since 2014), or with the
 //! cryptographic extensions of aarch64. On another one, and on other architectures,
 //! RustCrypto does its part.

@@ -10,12 +10,13 @@ use iot_crypto::time::Instant;
 use iot_crypto_peers::{Link, LinkEnd, Side, Suite, Traffic, Transport as _, Version};
 
 use super::raw::Raw;
+use super::slots::Slots;
 use super::{Connection, Contestant, IDENTITY, Idle, KEY, MAX_DATAGRAM};
 
 /// The time: nothing is lost, so that no timer is ever due.
 const NOW: Instant = Instant::ZERO;
 /// Room for a datagram.
-const BUFFER: usize = MAX_DATAGRAM as usize;
+pub(super) const BUFFER: usize = MAX_DATAGRAM as usize;
 /// How many sessions a server has at most when only handshakes are measured.
 const SESSIONS: usize = 1 << 20;
 
@@ -161,7 +162,7 @@ impl<P: Provider + 'static, F: Fn() -> P> Contestant for Ours<F> {
         for number in 0..count {
             self.handshake(&mut listener, &mut provider, Address(number as u32))?;
         }
-        Ok(self.link.sent_by(Side::Client).and(self.link.sent_by(Side::Server)))
+        Ok(self.link.sent())
     }
 
     fn connect(&mut self) -> anyhow::Result<Box<dyn Connection>> {
@@ -170,7 +171,7 @@ impl<P: Provider + 'static, F: Fn() -> P> Contestant for Ours<F> {
         let mut provider = (self.provider)();
         let client = self.handshake(&mut listener, &mut provider, Address(0))?;
         let records = Slots::default();
-        Ok(Box::new(OurConnection { client, provider, listener, records, payload: Vec::new() }))
+        Ok(Box::new(OurConnection { client, provider, listener, records }))
     }
 
     fn serve(&mut self, sessions: usize) -> anyhow::Result<Box<dyn Idle>> {
@@ -195,44 +196,12 @@ impl<P: Provider + 'static, F: Fn() -> P> Contestant for Ours<F> {
 
 impl<P: Provider> Idle for Listener<P> {}
 
-/// Records side by side in memory, each with its length.
-#[derive(Default)]
-pub(super) struct Slots {
-    buffers: Vec<[u8; BUFFER]>,
-    lengths: Vec<usize>,
-    next: usize,
-}
-
-impl Slots {
-    /// Room for so many records, none of which has been opened.
-    pub(super) fn begin(&mut self, count: usize) -> impl Iterator<Item = (&mut [u8], &mut usize)> {
-        self.buffers.resize(self.buffers.len().max(count), [0; BUFFER]);
-        self.lengths.resize(self.lengths.len().max(count), 0);
-        self.next = 0;
-        let buffers = self.buffers.iter_mut().map(<[u8; BUFFER]>::as_mut_slice);
-        buffers.zip(&mut self.lengths).take(count)
-    }
-
-    /// The next records to be opened.
-    pub(super) fn rest(&mut self, count: usize) -> impl Iterator<Item = &mut [u8]> {
-        let records = self.buffers.iter_mut().zip(&self.lengths).skip(self.next).take(count);
-        self.next += count;
-        records.map(|(buffer, length)| buffer.get_mut(..*length).unwrap_or_default())
-    }
-
-    /// How long they are.
-    pub(super) fn length(&self) -> usize {
-        self.lengths.first().copied().unwrap_or_default()
-    }
-}
-
 /// Our client seals, and our server opens, in place.
 struct OurConnection<P: Provider> {
     client: Client<P>,
     provider: P,
     listener: Listener<P>,
     records: Slots,
-    payload: Vec<u8>,
 }
 
 impl<P: Provider> Connection for OurConnection<P> {
@@ -246,23 +215,15 @@ impl<P: Provider> Connection for OurConnection<P> {
 
     fn open(&mut self, count: usize) -> anyhow::Result<()> {
         let Listener { server, provider, .. } = &mut self.listener;
-        let mut opened = 0;
-        for record in self.records.rest(count) {
-            let received =
-                server.handle_record(provider, NOW, Address(0), &mut Datagram::new(record));
-            let received = received.context("our record was not taken")?;
-            opened += 1;
-            if opened == count {
-                self.payload.clear();
-                self.payload.extend_from_slice(received.payload);
-            }
-        }
-        ensure!(opened == count, "there are {opened} records, not {count}");
-        Ok(())
+        self.records.open(count, |record| {
+            let mut datagram = Datagram::new(record);
+            let received = server.handle_record(provider, NOW, Address(0), &mut datagram);
+            Ok(received.context("our record was not taken")?.payload)
+        })
     }
 
     fn payload(&self) -> &[u8] {
-        &self.payload
+        self.records.payload()
     }
 
     fn record_length(&self) -> usize {

@@ -1,10 +1,10 @@
 //! The AEAD of a provider alone, in place, with a key that was made ready before.
 
-use anyhow::{anyhow, ensure};
+use anyhow::anyhow;
 use iot_crypto::crypto::{Nonce, Provider, SymmetricKey, Tag};
 
 use super::Connection;
-use super::ours::Slots;
+use super::slots::Slots;
 
 /// As much additional data as a record of DTLS 1.2 has (RFC 5246 section 6.2.3.3).
 const ADDITIONAL_DATA: [u8; 13] = [0; 13];
@@ -17,14 +17,12 @@ pub(super) struct Raw<P: Provider> {
     sealed: u64,
     opened: u64,
     records: Slots,
-    payload: Vec<u8>,
 }
 
 impl<P: Provider> Raw<P> {
     pub(super) fn new(provider: P) -> Self {
         let key = provider.aead_key(&SymmetricKey::new([7; 32]));
-        let (records, payload) = (Slots::default(), Vec::new());
-        Self { provider, key, sealed: 0, opened: 0, records, payload }
+        Self { provider, key, sealed: 0, opened: 0, records: Slots::default() }
     }
 }
 
@@ -55,27 +53,20 @@ impl<P: Provider> Connection for Raw<P> {
     }
 
     fn open(&mut self, count: usize) -> anyhow::Result<()> {
-        let mut opened = 0;
-        for record in self.records.rest(count) {
+        let Self { provider, key, opened, records, .. } = self;
+        records.open(count, |record| {
             let (content, tag) =
                 record.split_last_chunk_mut::<TAG>().ok_or_else(|| anyhow!("short"))?;
-            let nonce = nonce(self.opened);
-            self.provider
-                .open(&self.key, &nonce, &ADDITIONAL_DATA, content, tag)
+            provider
+                .open(key, &nonce(*opened), &ADDITIONAL_DATA, content, tag)
                 .map_err(|error| anyhow!("{error}"))?;
-            self.opened += 1;
-            opened += 1;
-            if opened == count {
-                self.payload.clear();
-                self.payload.extend_from_slice(content);
-            }
-        }
-        ensure!(opened == count, "there are {opened} records, not {count}");
-        Ok(())
+            *opened += 1;
+            Ok(content)
+        })
     }
 
     fn payload(&self) -> &[u8] {
-        &self.payload
+        self.records.payload()
     }
 
     fn record_length(&self) -> usize {

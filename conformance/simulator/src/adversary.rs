@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use iot_crypto::time::Instant;
 
+use crate::datagram::{self, CLIENT_HELLO};
 use crate::place::Place;
 use crate::random::Dice;
 
@@ -122,10 +123,7 @@ impl Flooder {
 
 impl Adversary for Flooder {
     fn hear(&mut self, _: Instant, from: Place, to: Place, bytes: &[u8]) {
-        // A handshake record of epoch 0 whose message is a ClientHello (RFC 6347
-        // sections 4.1 and 4.2.2).
-        let is_hello = bytes.first() == Some(&22) && bytes.get(13) == Some(&1);
-        if is_hello {
+        if datagram::is_hello(bytes, CLIENT_HELLO) {
             self.hellos.hear(from, to, bytes);
         }
     }
@@ -145,7 +143,7 @@ impl Adversary for Flooder {
             // Another random value (RFC 5246 section 7.4.1.2), so that it is no
             // repetition.
             let random = dice.bytes(32);
-            if let Some(part) = hello.get_mut(27..59) {
+            if let Some(part) = datagram::random_mut(&mut hello) {
                 part.copy_from_slice(&random);
             }
             flood.push((from, to, hello));

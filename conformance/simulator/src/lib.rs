@@ -21,6 +21,7 @@
 pub mod adversary;
 pub mod cast;
 pub mod command;
+mod datagram;
 pub mod figures;
 pub mod link;
 pub mod nat;

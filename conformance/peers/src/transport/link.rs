@@ -59,6 +59,12 @@ impl Link {
         }
     }
 
+    /// What both sides have sent since then.
+    #[must_use]
+    pub fn sent(&self) -> Traffic {
+        self.sent_by(Side::Client).and(self.sent_by(Side::Server))
+    }
+
     /// Takes away what was not received.
     pub fn discard(&self) {
         self.to_server.borrow_mut().discard();

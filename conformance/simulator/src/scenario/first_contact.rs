@@ -12,6 +12,7 @@ use iot_crypto::uplink::{self, Search};
 
 use super::{Outcome, serves, tells};
 use crate::cast::{Cast, DEVICE, GATEWAY, no_cloud};
+use crate::datagram;
 use crate::path::Path;
 use crate::place::{NEGOTIATION, Place};
 use crate::profile::Profile;
@@ -30,8 +31,6 @@ const RETRY_LIMIT: Duration = Duration::from_secs(300);
 const PATIENCE: u64 = 3600;
 /// In a day there are some hundreds of attempts, so that one must get through.
 const GIVEN_UP: Instant = Instant::from_millis(24 * 3600 * 1000);
-/// How the record of a request begins, sealed as it is (RFC 6347 section 4.1).
-const APPLICATION_DATA: u8 = 23;
 
 /// What is to be tried.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +84,7 @@ pub fn play(seed: u64, cast: &Cast, settings: Settings) -> Outcome {
             from.host == DEVICE
                 && to.port == NEGOTIATION
                 && *at >= began
-                && bytes.first() == Some(&APPLICATION_DATA)
+                && datagram::is_application_data(bytes)
         };
         let steps = Steps {
             began,

@@ -133,12 +133,6 @@ impl<P: Provider, A: Address> Table<P, A> {
         self.peers.get_mut(id.place()).filter(|peer| peer.id == id)
     }
 
-    fn remove(&mut self, id: SessionId) {
-        if self.get(id).is_some() {
-            self.peers.remove(id.place());
-        }
-    }
-
     pub(super) fn handshake(&mut self, id: SessionId) -> Option<&mut Handshake<P>> {
         match &mut self.get_mut(id)?.state {
             PeerState::Handshake(beginning) => Some(&mut beginning.handshake),
@@ -285,7 +279,7 @@ impl<P: Provider, A: Address> Table<P, A> {
         } else {
             self.ready.remove(&id);
             if peer.is_over() {
-                self.remove(id);
+                self.peers.remove(id.place());
             }
         }
     }

@@ -8,6 +8,7 @@ use iot_crypto::time::Instant;
 use super::DEVICES;
 use crate::adversary::FIRST_FORGED_HOST;
 use crate::cast::GATEWAY;
+use crate::datagram::{self, SERVER_HELLO};
 use crate::place::{Place, TRANSMISSION};
 use crate::scenario::Outcome;
 use crate::world::World;
@@ -19,14 +20,6 @@ const AMPLIFICATION: usize = 3;
 const HALF_OPEN: usize = 17;
 /// How long one lasts that doesn't end (11.5), in milliseconds.
 const HANDSHAKE: u64 = 30_000;
-/// Where the first record of a datagram has its type, the type of its message, and the
-/// random value of a hello (RFC 6347 section 4, RFC 5246 section 7.4.1).
-const RECORD_TYPE: usize = 0;
-const MESSAGE_TYPE: usize = 13;
-const RANDOM: std::ops::Range<usize> = 27..59;
-const HANDSHAKE_RECORD: u8 = 22;
-const SERVER_HELLO: u8 = 2;
-const APPLICATION_DATA: u8 = 23;
 
 pub(super) fn check(outcome: &mut Outcome, world: &mut World) {
     check_amplification(outcome, world);
@@ -64,10 +57,8 @@ fn check_cookies(outcome: &mut Outcome, world: &World) {
     let mut known: BTreeSet<&[u8]> = BTreeSet::new();
     let mut begun: BTreeMap<(Place, u64), usize> = BTreeMap::new();
     for (at, from, to, bytes) in &world.sent {
-        let is_hello = bytes.get(RECORD_TYPE) == Some(&HANDSHAKE_RECORD)
-            && bytes.get(MESSAGE_TYPE) == Some(&SERVER_HELLO);
-        if let Some(random) = bytes.get(RANDOM)
-            && is_hello
+        if let Some(random) = datagram::random(bytes)
+            && datagram::is_hello(bytes, SERVER_HELLO)
             && is_forged(*to)
             && known.insert(random)
         {
@@ -87,7 +78,7 @@ fn check_replays(outcome: &mut Outcome, world: &mut World) {
     let is_data = |from: &Place, to: &Place, bytes: &[u8]| {
         DEVICES.contains(&from.host)
             && *to == Place { host: GATEWAY, port: TRANSMISSION }
-            && bytes.get(RECORD_TYPE) == Some(&APPLICATION_DATA)
+            && datagram::is_application_data(bytes)
     };
     let sent = world.sent.iter().filter(|(_, from, to, bytes)| is_data(from, to, bytes)).count();
     let received = world.gateway(GATEWAY).received_from_devices().iter();
