@@ -105,9 +105,33 @@ impl Document {
             path: self.path.clone(),
             line: before.matches('\n').count() + 1,
             column: before.get(line_start..).unwrap_or_default().chars().count() + 1,
-            problem,
+            problem: without_keys(&problem),
         }
     }
+}
+
+/// The shortest run of characters that is taken for a part of a key.
+const KEY_LEN: usize = 32;
+
+/// `problem` without what may be a part of a private key in its text form: somebody
+/// may have pasted it into the wrong file, and mistakes quote what they are about.
+/// That is, a long run of the characters of base64url, of both cases; ids (which are
+/// hexadecimal) and the names of files are rarely like that.
+fn without_keys(problem: &str) -> String {
+    let is_of_a_key = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let mut shown = String::with_capacity(problem.len());
+    let mut rest = problem;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(rest.find(|c| !is_of_a_key(c)).unwrap_or(rest.len()));
+        let has = |is: fn(&u8) -> bool| run.as_bytes().iter().any(is);
+        let is_key =
+            run.len() >= KEY_LEN && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
+        shown.push_str(if is_key { "…" } else { run });
+        let next = after.find(is_of_a_key).unwrap_or(after.len());
+        shown.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    shown
 }
 
 /// Collects the mistakes in a document.
@@ -164,6 +188,24 @@ mod tests {
         assert_eq!((end.line, end.column), (3, 1));
         assert_eq!(document.resolve("b"), Path::new("dir/b"));
         assert_eq!(document.resolve("/b"), Path::new("/b"));
+    }
+
+    #[test]
+    fn a_mistake_does_not_show_what_may_be_a_key() {
+        let key = "ICmwDjz3d2IH0NY8841rkGz0fMc5BtM_";
+        let text = format!("{key}network = 1\n");
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Nothing {}
+        let shown = Document::new("a".into(), text).parse::<Nothing>().unwrap_err().to_string();
+        assert!(shown.contains("unknown field `…`") && !shown.contains(&key[..8]), "{shown}");
+        assert_eq!(without_keys(&format!("{key}: {key}; é{key}é")), "…: …; é…é");
+        // Names of files and ids stay.
+        for other in
+            [&key[1..], "0123456789abcdef0123456789abcdef", "/the/place-of_the-thermometer-2"]
+        {
+            assert_eq!(without_keys(other), other);
+        }
     }
 
     #[test]

@@ -311,6 +311,16 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         Ok(Recorded::New)
     }
 
+    /// Forgets the revocation of `subject` by `issuer`; `false` if there was none.
+    /// From now on it has no effect: this is for revocations that have none any
+    /// more in any case, since all endorsements of the subject have expired, and
+    /// whose places are needed. Who passes revocations on may bring it again.
+    pub fn drop_revocation(&mut self, issuer: &PartyId, subject: &PartyId) -> bool {
+        remove_where(&mut self.revocations, |known| {
+            known.issuer() == *issuer && known.subject() == *subject
+        })
+    }
+
     /// Drops a revocation that counts for less than `new`, if there is one.
     fn make_room(&mut self, new: &Revocation) {
         let of_unlisted = |known: &Revocation| self.party(known.issuer()).is_none();

@@ -104,7 +104,7 @@ struct World {
 impl World {
     fn step(&mut self, input: &mut Input<'_>) {
         let (toy, all) = (Toy::new(0), parties());
-        match input.below(10) {
+        match input.below(11) {
             0 => {
                 let subject = subject(input);
                 let is_full = input.bool();
@@ -154,6 +154,12 @@ impl World {
                 let now = input.below(110) as u64;
                 self.store.purge(day(now));
                 self.model.purge(now);
+            }
+            6 => {
+                let (issuer, subject) = (input.below(ALL), input.below(ALL));
+                let [by, of] = [issuer, subject].map(|party| all.identities[party].id());
+                let dropped = self.store.drop_revocation(&by, &of);
+                assert_eq!(dropped, self.model.forget(issuer, subject));
             }
             _ => self.verify(input),
         }

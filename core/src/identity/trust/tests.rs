@@ -380,6 +380,12 @@ fn full_tables_say_so_and_change_nothing() {
     assert_eq!(world.revoke(&company, others[4].id()), Ok(Recorded::New));
     assert!(world.store.revocations().all(|known| known.issuer() == company.id()));
 
+    // And so does one that is dropped.
+    assert_eq!(world.revoke(&company, partner.id()), Err(TrustError::Full));
+    assert!(!world.store.drop_revocation(&partner.id(), &others[4].id()));
+    assert!(world.store.drop_revocation(&company.id(), &others[4].id()));
+    assert_eq!(world.revoke(&company, partner.id()), Ok(Recorded::New));
+
     let endorsement = world.endorsement(&company, 0, 100, DEVICE);
     for number in 0..4 {
         world.store.hold_endorsement(Fingerprint([number; 32]), endorsement.clone()).unwrap();

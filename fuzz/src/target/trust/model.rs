@@ -90,6 +90,12 @@ impl Model {
         Ok(Recorded::New)
     }
 
+    pub(super) fn forget(&mut self, issuer: usize, subject: usize) -> bool {
+        let before = self.revocations.len();
+        self.revocations.retain(|known| *known != (issuer, subject));
+        self.revocations.len() < before
+    }
+
     pub(super) fn hold(&mut self, subject: Subject, shown: Shown) -> bool {
         let has_room = self.held.len() < HELD;
         let same =

@@ -5,8 +5,8 @@ use std::time::Duration;
 use iot_crypto::identity::Authority;
 use iot_crypto::time::{Instant, UnixTime, WallClock};
 
-use super::town::{NAP, Town};
-use super::{ALLOWANCE, HOUR};
+use super::town::{GATEWAYS, NAP, Town};
+use super::{ALLOWANCE, HOUR, hours};
 use crate::cast::EPOCH;
 use crate::link::Link;
 use crate::random::provider;
@@ -73,6 +73,7 @@ impl Town<'_> {
     pub(super) fn happen(&mut self, outcome: &mut Outcome) {
         let now = self.world.now;
         self.world.link = Link::GOOD;
+        self.forget_revocations(outcome);
         if self.dice.happens(1, 48) {
             outcome.count("hours of a bad network", 1);
             self.world.link = BAD;
@@ -135,18 +136,43 @@ impl Town<'_> {
         }
         outcome.count("revocations", 1);
         let issuer = if resident.foreign { &self.cast.partner } else { &self.cast.company };
+        let is_heard = !resident.foreign || self.partner_listed;
         let time = UnixTime::from_secs(self.time());
         let revocation = issuer.revoke(&provider(0), resident.identity.id(), time).unwrap();
         let now = self.world.now;
         let gateways: Vec<u16> = self.gateways.keys().copied().collect();
         for gateway in gateways {
+            let heard = self.world.gateway(gateway).revoke(now, &revocation);
             // One whose partner is off the list doesn't know the issuer.
-            let _ = self.world.gateway(gateway).revoke(now, &revocation);
+            outcome.demand(heard.is_ok() == is_heard, || {
+                format!("gateway {gateway} heard of a revocation at {}: {heard:?}", hours(now))
+            });
         }
         self.trouble(host);
-        if let Some(resident) = self.devices.get_mut(&host) {
-            resident.revoked = !resident.foreign || self.partner_listed;
+        if let Some(resident) = self.devices.get_mut(&host)
+            && is_heard
+        {
+            resident.revoked = true;
+            self.revoked.push((revocation, resident.endorsed_until));
         }
+    }
+
+    /// Revocations of what no endorsement is left of make room for others.
+    fn forget_revocations(&mut self, outcome: &mut Outcome) {
+        let (now, time) = (self.world.now, self.time());
+        let over: Vec<_> = self.revoked.extract_if(.., |(_, until)| *until <= time).collect();
+        if over.is_empty() {
+            return;
+        }
+        for host in GATEWAYS {
+            self.world.gateway(host).change_trust(now, |trust, _| {
+                for (revocation, _) in &over {
+                    // It may have given way already, while the partner was off the list.
+                    trust.drop_revocation(&revocation.issuer(), &revocation.subject());
+                }
+            });
+        }
+        outcome.count("revocations that were dropped", over.len() as u64);
     }
 
     /// The device gets a later endorsement, which it takes when it restarts.
@@ -155,6 +181,11 @@ impl Town<'_> {
         let until = self.time() + DAY * self.dice.between((20, 120));
         if let Some(resident) = self.devices.get_mut(&host) {
             resident.endorsed_until = resident.endorsed_until.max(until);
+            for (revocation, until) in &mut self.revoked {
+                if revocation.subject() == resident.identity.id() {
+                    *until = resident.endorsed_until;
+                }
+            }
         }
         self.restart(host, outcome);
     }

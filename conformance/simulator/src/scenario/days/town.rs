@@ -10,7 +10,7 @@ use iot_crypto::device::{Device, DeviceTrust};
 use iot_crypto::downlink;
 use iot_crypto::gateway::{self, Gateway, GatewayTrust, Polling};
 use iot_crypto::identity::{
-    Authority, Endorsement, Endorsements, Grant, PartyId, PrivateIdentity, Rights, Role,
+    Authority, Endorsement, Endorsements, Grant, PartyId, PrivateIdentity, Revocation, Rights, Role,
 };
 use iot_crypto::party::Party;
 use iot_crypto::time::{Instant, UnixTime, WallClock};
@@ -25,7 +25,7 @@ use crate::scenario::Outcome;
 use crate::world::World;
 
 const CLOUD: u16 = 2000;
-const GATEWAYS: [u16; 3] = [1001, 1002, 1003];
+pub(super) const GATEWAYS: [u16; 3] = [1001, 1002, 1003];
 /// How often a sleepy device wakes, in seconds: less than the grace of a rotation.
 pub(super) const NAP: u64 = 50 * 60;
 
@@ -50,6 +50,9 @@ pub(super) struct Town<'a> {
     pub(super) troubled_until: Instant,
     /// Since when each peer has its present session with the gateway or cloud at a host.
     pub(super) connected: BTreeMap<(u16, PartyId), Instant>,
+    /// The revocations that the gateways heard, each with the end of its subject's
+    /// endorsement.
+    pub(super) revoked: Vec<(Revocation, u64)>,
     /// The number of identities that were made.
     pub(super) made: u64,
 }
@@ -86,6 +89,7 @@ impl<'a> Town<'a> {
             partner_listed: true,
             troubled_until: Instant::ZERO + ALLOWANCE,
             connected: BTreeMap::new(),
+            revoked: Vec::new(),
             made: 0,
         };
         town.start_cloud();

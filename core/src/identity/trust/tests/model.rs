@@ -63,6 +63,7 @@ proptest! {
         shown in proptest::collection::vec(0..36_usize, 0..=4),
         held in proptest::option::of(0..36_usize),
         day in 5..65_u64,
+        forgotten in proptest::option::of((0..3_usize, 0..4_usize)),
         removed in proptest::option::of(0..3_usize),
         later in 0..30_u64,
     ) {
@@ -83,6 +84,11 @@ proptest! {
             if known.is_ok() {
                 recorded.push((issuer, subject));
             }
+        }
+        if let Some(one) = forgotten {
+            let was_known = recorded.contains(&one);
+            prop_assert_eq!(store.drop_revocation(&id(one.0), &id(one.1)), was_known);
+            recorded.retain(|known| *known != one);
         }
         if let Some(held) = held {
             let fingerprint = world.device.certificate().fingerprint(&world.provider);
