@@ -1,12 +1,13 @@
-//! A network lives for days: keys are rotated, devices are revoked, a partner comes
-//! and goes, endorsements end and are renewed, parties restart, clocks are wrong, and
-//! sometimes the network is bad.
+//! A network lives for days: the keys of sessions and of the network are replaced,
+//! devices are revoked, a partner comes and goes, endorsements end and are renewed,
+//! parties restart, clocks are wrong, and sometimes the network is bad.
 //!
 //! Every device is looked at once an hour, and at the instants at which something
 //! ends. It must have no session that it should not have; and it must have one if it
 //! should, and nothing was in the way for the time that getting one may take. So must
 //! every gateway with its cloud. No session may have a key that is too old.
 
+mod keys;
 mod life;
 mod town;
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use iot_crypto::connection::NetworkKeys;
 use iot_crypto::identity::Authority;
 use iot_crypto::time::{Instant, UnixTime, WallClock};
 
@@ -74,6 +75,7 @@ impl Town<'_> {
         let now = self.world.now;
         self.world.link = Link::GOOD;
         self.forget_revocations(outcome);
+        self.replace_network_key(outcome);
         if self.dice.happens(1, 48) {
             outcome.count("hours of a bad network", 1);
             self.world.link = BAD;
@@ -110,9 +112,14 @@ impl Town<'_> {
         }
     }
 
-    /// The device loses its power; what it has stored is its trust, and the time that
-    /// it knew last.
+    /// The device loses its power; what it has stored is its trust, its network keys,
+    /// and the time that it knew last.
     fn restart(&mut self, host: u16, outcome: &mut Outcome) {
+        let keys = self.world.device(host).party().network().clone();
+        self.restart_with(host, keys, outcome);
+    }
+
+    fn restart_with(&mut self, host: u16, keys: NetworkKeys, outcome: &mut Outcome) {
         outcome.count("restarts of devices", 1);
         let party = self.world.device(host).party();
         let (trust, floor) = (party.trust().clone(), party.clock().floor());
@@ -124,7 +131,7 @@ impl Town<'_> {
         {
             resident.troubled_until = resident.troubled_until + ahead;
         }
-        self.start_device(host, trust, WallClock::with_floor(floor));
+        self.start_device(host, trust, keys, WallClock::with_floor(floor));
     }
 
     /// Somebody has stolen the device: the company, or the partner whose device it is,
@@ -175,7 +182,8 @@ impl Town<'_> {
         outcome.count("revocations that were dropped", over.len() as u64);
     }
 
-    /// The device gets a later endorsement, which it takes when it restarts.
+    /// The device gets a later endorsement, which it takes when it restarts, and the
+    /// network key that it may have missed while it was not trusted.
     fn renew(&mut self, host: u16, outcome: &mut Outcome) {
         outcome.count("endorsements renewed", 1);
         let until = self.time() + DAY * self.dice.between((20, 120));
@@ -187,7 +195,7 @@ impl Town<'_> {
                 }
             }
         }
-        self.restart(host, outcome);
+        self.restart_with(host, self.keys.to_install(), outcome);
     }
 
     /// The device gets a clock of its own, which is centuries ahead: to it, all
@@ -195,27 +203,29 @@ impl Town<'_> {
     fn go_astray(&mut self, host: u16, outcome: &mut Outcome) {
         outcome.count("clocks that went wrong", 1);
         let far = UnixTime::from_secs(EPOCH + 300 * crate::cast::YEAR);
-        let trust = self.world.device(host).party().trust().clone();
+        let party = self.world.device(host).party();
+        let (trust, keys) = (party.trust().clone(), party.network().clone());
         let mut clock = WallClock::unknown();
         clock.set(self.world.now, far);
         self.trouble(host);
-        self.start_device(host, trust, clock);
+        self.start_device(host, trust, keys, clock);
         if let Some(resident) = self.devices.get_mut(&host) {
             resident.astray = true;
         }
     }
 
-    fn restart_a_gateway(&mut self, outcome: &mut Outcome) {
+    pub(super) fn restart_a_gateway(&mut self, outcome: &mut Outcome) {
         outcome.count("restarts of gateways", 1);
         let hosts: Vec<u16> = self.gateways.keys().copied().collect();
         let host = self.dice.any(&hosts);
-        let trust = self.stored_trust(host);
+        let party = self.world.gateway(host).party();
+        let (trust, keys) = (party.trust().clone(), party.network().clone());
         // A device that learnt the time of this one, and starts anew, trusts nobody
         // until that time has come.
         let learnt = self.world.now + Duration::from_secs(self.ahead[&host]);
         // A clock that is a minute or a few hours ahead, one time in four each.
         let ahead = self.dice.any(&[0, 0, 60, 3 * 3600]);
-        self.start_gateway(host, trust, ahead);
+        self.start_gateway(host, trust, keys, ahead);
         self.trouble_everyone(learnt);
     }
 
@@ -240,6 +250,11 @@ impl Town<'_> {
             self.devices.iter().filter(|(_, known)| known.foreign).map(|(host, _)| *host).collect();
         for host in foreign {
             self.trouble(host);
+            // What it missed meanwhile, the partner brings.
+            let keys = self.world.device(host).party().network();
+            if listed && !self.keys.are_newest(keys) {
+                self.restart_with(host, self.keys.to_install(), outcome);
+            }
         }
         // At once, not only within the hour.
         self.look_at_everyone(outcome);
@@ -258,7 +273,8 @@ impl Town<'_> {
                 let trust = self.world.device(host).party().trust().clone();
                 let floor = UnixTime::from_secs(self.time());
                 self.trouble(host);
-                self.start_device(host, trust, WallClock::with_floor(floor));
+                let keys = self.keys.to_install();
+                self.start_device(host, trust, keys, WallClock::with_floor(floor));
                 if let Some(resident) = self.devices.get_mut(&host) {
                     resident.astray = false;
                 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use iot_crypto::connection::NetworkKeys;
 use iot_crypto::device::{Device, DeviceTrust};
 use iot_crypto::downlink;
 use iot_crypto::gateway::{self, Gateway, GatewayTrust, Polling};
@@ -16,6 +17,7 @@ use iot_crypto::party::Party;
 use iot_crypto::time::{Instant, UnixTime, WallClock};
 use iot_crypto::uplink::{self, Search};
 
+use super::keys::Keys;
 use super::{ALLOWANCE, forgetful, hours};
 use crate::cast::{Cast, EPOCH, YEAR, identity, network, trusting};
 use crate::node::Node;
@@ -24,7 +26,7 @@ use crate::random::{Dice, provider, provider_at};
 use crate::scenario::Outcome;
 use crate::world::World;
 
-const CLOUD: u16 = 2000;
+pub(super) const CLOUD: u16 = 2000;
 pub(super) const GATEWAYS: [u16; 3] = [1001, 1002, 1003];
 /// How often a sleepy device wakes, in seconds: less than the grace of a rotation.
 pub(super) const NAP: u64 = 50 * 60;
@@ -53,6 +55,7 @@ pub(super) struct Town<'a> {
     /// The revocations that the gateways heard, each with the end of its subject's
     /// endorsement.
     pub(super) revoked: Vec<(Revocation, u64)>,
+    pub(super) keys: Keys,
     /// The number of identities that were made.
     pub(super) made: u64,
 }
@@ -90,13 +93,14 @@ impl<'a> Town<'a> {
             troubled_until: Instant::ZERO + ALLOWANCE,
             connected: BTreeMap::new(),
             revoked: Vec::new(),
+            keys: Keys::new(),
             made: 0,
         };
         town.start_cloud();
         for host in GATEWAYS {
             let mut trust = trusting(&[&cast.company]);
             trust.add_party(&provider(0), cast.partner.certificate(), Authority::Endorse).unwrap();
-            town.start_gateway(host, trust, 0);
+            town.start_gateway(host, trust, network(&[1]), 0);
         }
         for host in 1..=devices {
             town.settle(host);
@@ -139,7 +143,13 @@ impl<'a> Town<'a> {
     }
 
     /// Starts a gateway whose clock is `ahead` of the right time.
-    pub(super) fn start_gateway(&mut self, host: u16, trust: GatewayTrust, ahead: u64) {
+    pub(super) fn start_gateway(
+        &mut self,
+        host: u16,
+        trust: GatewayTrust,
+        keys: NetworkKeys,
+        ahead: u64,
+    ) {
         self.ahead.insert(host, ahead);
         let identity = self.gateways[&host].clone();
         let endorsement = self.endorse(&identity, false, Role::Gateway, FOR_GOOD);
@@ -148,7 +158,7 @@ impl<'a> Town<'a> {
             identity,
             Endorsements::new(&[endorsement]).unwrap(),
             trust,
-            network(&[1]),
+            keys,
             WallClock::unknown(),
         );
         let mut settings = gateway::Settings::new(NEGOTIATION, TRANSMISSION);
@@ -159,11 +169,6 @@ impl<'a> Town<'a> {
         let mut gateway = Gateway::new(party.unwrap(), settings, self.world.now).unwrap();
         gateway.set_time(self.world.now, UnixTime::from_secs(self.time() + ahead));
         self.world.nodes.insert(host, Node::Gateway(Box::new(gateway)));
-    }
-
-    /// The list of trust of a gateway, as it would have stored it.
-    pub(super) fn stored_trust(&mut self, host: u16) -> GatewayTrust {
-        self.world.gateway(host).party().trust().clone()
     }
 
     /// Puts a new device at `host`.
@@ -188,12 +193,19 @@ impl<'a> Town<'a> {
         self.start_device(
             host,
             trusting(&[&self.cast.company]),
+            self.keys.to_install(),
             WallClock::with_floor(UnixTime::from_secs(floor)),
         );
     }
 
     /// Starts the device at `host`, with the endorsement that it has by now.
-    pub(super) fn start_device(&mut self, host: u16, trust: DeviceTrust, clock: WallClock) {
+    pub(super) fn start_device(
+        &mut self,
+        host: u16,
+        trust: DeviceTrust,
+        keys: NetworkKeys,
+        clock: WallClock,
+    ) {
         let resident = &self.devices[&host];
         let endorsement = self.endorse(
             &resident.identity,
@@ -206,7 +218,7 @@ impl<'a> Town<'a> {
             resident.identity.clone(),
             Endorsements::new(&[endorsement]).unwrap(),
             trust,
-            network(&[1]),
+            keys,
             clock,
         );
         let search = match resident.fixed {
