@@ -96,6 +96,10 @@ pub struct Config {
     /// The most datagrams, at least 1, that are received, and the most that are
     /// sent, in one turn.
     pub burst: usize,
+    /// The most datagrams, at least 1, that are read, and the most that are sent,
+    /// with one call to the system. Each costs 64 KiB of memory that stays unused as
+    /// long as few come at a time.
+    pub batch: usize,
 }
 
 impl Config {
@@ -108,6 +112,12 @@ impl Config {
 
     /// The default [`Config::burst`].
     pub const BURST: usize = 32;
+
+    /// The default [`Config::batch`] of gateways and clouds.
+    pub const BATCH: usize = 32;
+
+    /// The default [`Config::batch`] of devices, which have one peer.
+    pub const DEVICE_BATCH: usize = 4;
 
     /// The smallest allowed [`Config::path_mtu`]: what every IPv4 path carries
     /// (RFC 791 section 3.2).
@@ -125,7 +135,7 @@ impl Config {
             (LocalPort::FirstClient, 0),
             (LocalPort::SecondClient, 0),
         ];
-        Self { discovery_port, ..Self::with_ports(&ports) }
+        Self { discovery_port, batch: Self::DEVICE_BATCH, ..Self::with_ports(&ports) }
     }
 
     /// A gateway's: its two services on the UDP ports `negotiation` and
@@ -157,6 +167,7 @@ impl Config {
             announce: Announce::default(),
             path_mtu: Self::IPV6_MINIMUM_MTU,
             burst: Self::BURST,
+            batch: Self::BATCH,
         }
     }
 

@@ -5,6 +5,7 @@ use crate::announce::{Memberships, warn_of_missing};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::OpenError;
+use crate::inbox::Inbox;
 use crate::sender::Sender;
 use crate::sockets::Sockets;
 use crate::traffic::{Datagram, Drops, Traffic};
@@ -15,9 +16,6 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// The size of the buffer, in bytes: no UDP datagram is larger.
-const LARGEST_DATAGRAM: usize = 65_535;
 
 /// The token of the waker; those of sockets are their numbers.
 const WAKER: Token = Token(usize::MAX);
@@ -32,7 +30,7 @@ pub struct Driver {
     sender: Sender,
     /// None if the role hears no advertisements.
     memberships: Option<Memberships>,
-    buffer: Box<[u8]>,
+    inbox: Inbox,
     burst: usize,
     /// Datagrams received since the event queue was last asked.
     since_asked: usize,
@@ -79,7 +77,7 @@ impl Driver {
     /// # Errors
     /// [`OpenError`], in words for the person who starts the program.
     pub fn open(config: Config) -> Result<Self, OpenError> {
-        let Config { bindings, discovery_port, announce, path_mtu, burst } = config;
+        let Config { bindings, discovery_port, announce, path_mtu, burst, batch } = config;
         if path_mtu < Config::SMALLEST_PATH_MTU {
             return Err(OpenError::PathMtu(path_mtu));
         }
@@ -99,9 +97,9 @@ impl Driver {
             waker: Waker(Arc::new(waker)),
             clock: Clock::start(),
             memberships: listens.then(|| Memberships::new(announce.clone())),
-            sender: Sender::new(announce, discovery_port),
+            sender: Sender::new(announce, discovery_port, batch),
             sockets,
-            buffer: vec![0; LARGEST_DATAGRAM].into_boxed_slice(),
+            inbox: Inbox::new(batch),
             burst: burst.max(1),
             since_asked: 0,
         })
@@ -153,8 +151,9 @@ impl Driver {
     /// deadline comes, a [`Waker`] wakes it or `max_wait` is over, and hands
     /// over what there is.
     ///
-    /// Work is bounded by [`Config::burst`]; sockets are read from in turn, one
-    /// datagram each; what is left is for the next turn, which then does not
+    /// Work is bounded by [`Config::burst`]; sockets are read from in turn, at most
+    /// [`Config::batch`] datagrams at a time (runs of them where the system gives
+    /// them in one piece), and what the role answers leaves together, too; what is left is for the next turn, which then does not
     /// sleep. When the role has an event, the turn ends, so that the caller can
     /// take it before more comes in. Take all events between two turns: as long
     /// as one waits, a turn does not sleep.
@@ -221,21 +220,35 @@ impl Driver {
         }
     }
 
+    /// Sends what `endpoint` has ready.
     fn transmit<E>(&mut self, endpoint: &mut E, turn: &mut Turn) -> io::Result<()>
     where
         E: Endpoint<Address = SocketAddr>,
     {
-        let registry = self.poll.registry();
-        self.sender.retry(self.clock.now(), &mut self.sockets, registry);
-        while turn.sent < self.burst && self.sender.held_until().is_none() {
+        self.flush();
+        self.collect(endpoint, turn)?;
+        self.flush();
+        Ok(())
+    }
+
+    fn flush(&mut self) {
+        if !self.sender.is_empty() {
+            self.sender.flush(self.clock.now(), &mut self.sockets, self.poll.registry());
+        }
+    }
+
+    /// Takes what `endpoint` has ready, and sends it when there is much.
+    fn collect<E>(&mut self, endpoint: &mut E, turn: &mut Turn) -> io::Result<()>
+    where
+        E: Endpoint<Address = SocketAddr>,
+    {
+        while turn.sent < self.burst {
             let now = self.clock.now();
+            let room = self.sender.room(now, &mut self.sockets, self.poll.registry());
+            let Some(room) = room else { break };
             let invalid = |reason| io::Error::new(io::ErrorKind::InvalidInput, reason);
-            let transmit = endpoint.poll_transmit(now, &mut self.buffer).map_err(invalid)?;
-            let Some(transmit) = transmit else { break };
-            // A role never claims more than the buffer holds; if it did, the
-            // whole buffer would be too long to be sent.
-            let payload = self.buffer.get(..transmit.length).unwrap_or(&self.buffer);
-            self.sender.send(now, &mut self.sockets, registry, &transmit, payload);
+            let Some(transmit) = endpoint.poll_transmit(now, room).map_err(invalid)? else { break };
+            self.sender.take(now, &mut self.sockets, &transmit);
             turn.sent += 1;
         }
         Ok(())
@@ -247,17 +260,23 @@ impl Driver {
     {
         while turn.received < self.burst {
             let now = self.clock.now();
-            let Some(received) = self.sockets.receive(now, &mut self.buffer) else { break };
-            if let Some(datagram) = self.buffer.get_mut(..received.length) {
-                endpoint.handle_datagram(now, received.port, received.from, datagram);
-            }
+            let Some(received) = self.inbox.take() else {
+                // What was answered leaves before more is read.
+                self.flush();
+                if self.sockets.receive(now, &mut self.inbox) {
+                    continue;
+                }
+                break;
+            };
+            endpoint.handle_datagram(now, received.port, received.from, received.payload);
             turn.received += 1;
             self.since_asked = self.since_asked.saturating_add(1);
-            self.transmit(endpoint, turn)?;
+            self.collect(endpoint, turn)?;
             if has_output(endpoint, now) {
                 break;
             }
         }
+        self.flush();
         Ok(())
     }
 

@@ -61,10 +61,13 @@
 )]
 
 mod announce;
+mod batch;
 mod clock;
 mod config;
 mod driver;
 mod error;
+mod inbox;
+mod outbox;
 mod sender;
 mod sockets;
 mod traffic;

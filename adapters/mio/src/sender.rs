@@ -4,6 +4,7 @@
 use crate::announce::{self, Target};
 use crate::config::Announce;
 use crate::error::purpose;
+use crate::outbox::{Outbox, Outgoing};
 use crate::sockets::{Refusal, Sockets};
 use crate::traffic::Drops;
 use iot_crypto::endpoint::{Destination, LocalPort, Transmit};
@@ -15,97 +16,108 @@ use std::time::Duration;
 /// How long a datagram waits for room in the socket's send buffer.
 const HOLD: Duration = Duration::from_millis(100);
 
-/// Sends datagrams. When a socket's send buffer is full, the datagram is held,
-/// and no other is taken from the role, until there is room; after [`HOLD`] it
-/// is dropped, so that one congested interface delays timers and other peers no
-/// longer than that. Copies for everyone are not held: the next announcement
-/// repeats them.
+/// Sends datagrams, as many together as there are. When a socket's send buffer is
+/// full, they are held, and no other is taken from the role, until there is room;
+/// after [`HOLD`] the first one is dropped, so that one congested interface delays
+/// timers and other peers no longer than that. Copies for everyone are not held: the
+/// next announcement repeats them.
 pub(crate) struct Sender {
     announce: Announce,
     discovery_port: u16,
+    outbox: Outbox,
     held: Option<Held>,
     drops: Drops,
 }
 
+/// What the first datagram of the outbox waits for.
+#[derive(Clone, Copy)]
 struct Held {
     port: LocalPort,
     to: SocketAddr,
-    payload: Vec<u8>,
     until: Instant,
 }
 
-/// What became of a held datagram.
-enum Retried {
-    /// There is still no room.
-    Held(Held),
-    /// It was sent, or dropped.
-    Done(Result<(), Refusal>),
-}
-
-impl Held {
-    fn retry(self, now: Instant, send: impl FnOnce(&[u8]) -> Result<(), Refusal>) -> Retried {
-        match send(&self.payload) {
-            Err(Refusal::Blocked) if now < self.until => Retried::Held(self),
-            result => Retried::Done(result),
-        }
-    }
-}
-
 impl Sender {
-    pub(crate) fn new(announce: Announce, discovery_port: u16) -> Self {
-        Self { announce, discovery_port, held: None, drops: Drops::default() }
+    /// One that sends up to `batch` datagrams together.
+    pub(crate) fn new(announce: Announce, discovery_port: u16, batch: usize) -> Self {
+        let outbox = Outbox::new(batch);
+        Self { announce, discovery_port, outbox, held: None, drops: Drops::default() }
     }
 
     pub(crate) fn drops(&self) -> Drops {
         self.drops
     }
 
-    /// Until when a held datagram keeps others from being sent, if one does.
+    /// Until when held datagrams keep others from being sent, if they do.
     pub(crate) fn held_until(&self) -> Option<Instant> {
-        self.held.as_ref().map(|held| held.until)
+        self.held.map(|held| held.until)
     }
 
-    /// Sends what the role gave; `payload` is the whole datagram.
-    pub(crate) fn send(
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// Room for the next datagram, of any length; what waits is sent for it, if need
+    /// be. `None` while datagrams are held.
+    pub(crate) fn room(
         &mut self,
         now: Instant,
         sockets: &mut Sockets,
         registry: &Registry,
+    ) -> Option<&mut [u8]> {
+        if self.outbox.is_full() {
+            self.flush(now, sockets, registry);
+        }
+        self.held.is_none().then(|| self.outbox.room())
+    }
+
+    /// Takes what the role wrote there: it leaves with the next [`Sender::flush`].
+    pub(crate) fn take(
+        &mut self,
+        now: Instant,
+        sockets: &mut Sockets,
         transmit: &Transmit<SocketAddr>,
-        payload: &[u8],
     ) {
-        let port = transmit.from;
         match transmit.to {
-            Destination::Address(to) => match sockets.send(now, port, to, payload) {
-                Err(Refusal::Blocked) => {
-                    let payload = payload.to_vec();
-                    self.hold(sockets, registry, Held { port, to, payload, until: now + HOLD });
-                }
-                result => self.count(port, to, result),
-            },
-            Destination::Everyone => self.send_to_everyone(now, sockets, port, payload),
+            Destination::Address(to) => self.outbox.push(transmit.from, to, transmit.length),
+            Destination::Everyone => self.send_to_everyone(now, sockets, transmit),
         }
     }
 
-    /// Tries again to send a datagram that is held.
-    pub(crate) fn retry(&mut self, now: Instant, sockets: &mut Sockets, registry: &Registry) {
-        let Some(held) = self.held.take() else { return };
-        let Held { port, to, .. } = held;
-        match held.retry(now, |payload| sockets.send(now, port, to, payload)) {
-            Retried::Held(held) => self.held = Some(held),
-            Retried::Done(result) => {
-                self.count(port, to, result);
-                if let Err(error) = sockets.watch_for_room(registry, port, to, false) {
-                    tracing::debug!(port = purpose(port), %error, "event queue not changed");
-                }
+    /// Sends what waits.
+    pub(crate) fn flush(&mut self, now: Instant, sockets: &mut Sockets, registry: &Registry) {
+        while let Some((port, datagrams)) = self.outbox.next() {
+            let Some(&Outgoing { to, .. }) = datagrams.first() else { return };
+            let (done, refusal) = match sockets.send(now, port, &datagrams) {
+                Ok(sent) => (sent, None),
+                Err(Refusal::Blocked) => match self.held {
+                    Some(held) if now < held.until => return,
+                    Some(_) => (1, Some(Refusal::Blocked)),
+                    None => match sockets.watch_for_room(registry, port, to, true) {
+                        Ok(()) => {
+                            self.held = Some(Held { port, to, until: now + HOLD });
+                            return;
+                        }
+                        Err(error) => (1, Some(Refusal::System(error))),
+                    },
+                },
+                Err(refusal) => (1, Some(refusal)),
+            };
+            drop(datagrams);
+            self.outbox.advance(done);
+            self.release(sockets, registry);
+            if let Some(refusal) = refusal {
+                self.count(port, to, refusal);
             }
         }
     }
 
-    fn hold(&mut self, sockets: &mut Sockets, registry: &Registry, held: Held) {
-        match sockets.watch_for_room(registry, held.port, held.to, true) {
-            Ok(()) => self.held = Some(held),
-            Err(error) => self.count(held.port, held.to, Err(Refusal::System(error))),
+    /// The datagram that was held is gone.
+    fn release(&mut self, sockets: &mut Sockets, registry: &Registry) {
+        let Some(Held { port, to, .. }) = self.held.take() else { return };
+        if let Err(error) = sockets.watch_for_room(registry, port, to, false) {
+            tracing::debug!(port = purpose(port), %error, "event queue not changed");
         }
     }
 
@@ -113,26 +125,29 @@ impl Sender {
         &mut self,
         now: Instant,
         sockets: &mut Sockets,
-        port: LocalPort,
-        payload: &[u8],
+        transmit: &Transmit<SocketAddr>,
     ) {
+        let (port, payload) = (transmit.from, self.outbox.written(transmit.length));
         let local: Vec<IpAddr> =
             sockets.local_addresses(port).map(|address| address.ip()).collect();
         let interfaces = announce::interfaces();
+        let mut refusals = Vec::new();
         for target in announce::targets(&self.announce, self.discovery_port, &interfaces, &local) {
-            let (to, result) = match target {
-                Target::Address(to) => (to, sockets.send(now, port, to, payload)),
+            let (to, aimed) = match target {
+                Target::Address(to) => (to, Ok(())),
                 Target::Group { group, interface } => {
-                    let aimed = sockets.aim_multicast(port, group, interface);
-                    (group, aimed.and_then(|()| sockets.send(now, port, group, payload)))
+                    (group, sockets.aim_multicast(port, group, interface))
                 }
             };
-            self.count(port, to, result);
+            let sent = aimed.and_then(|()| sockets.send(now, port, &[Outgoing { to, payload }]));
+            refusals.extend(sent.err().map(|refusal| (to, refusal)));
+        }
+        for (to, refusal) in refusals {
+            self.count(port, to, refusal);
         }
     }
 
-    fn count(&mut self, port: LocalPort, to: SocketAddr, result: Result<(), Refusal>) {
-        let Err(refusal) = result else { return };
+    fn count(&mut self, port: LocalPort, to: SocketAddr, refusal: Refusal) {
         tracing::debug!(port = purpose(port), %to, "datagram not sent: {refusal}");
         let counter = match refusal {
             Refusal::TooLong => &mut self.drops.too_long,
@@ -147,50 +162,88 @@ impl Sender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Binding;
+    use crate::{Binding, Traffic};
 
-    fn held(to: SocketAddr) -> Held {
-        let until = Instant::ZERO + HOLD;
-        Held { port: LocalPort::FirstClient, to, payload: vec![1, 2, 3], until }
+    struct World {
+        sockets: Sockets,
+        poll: mio::Poll,
+        events: mio::Events,
+        sender: Sender,
+        to: SocketAddr,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let local = SocketAddr::from(([127, 0, 0, 1], 0));
+            let binding = Binding { port: LocalPort::FirstClient, address: local };
+            let mut sockets = Sockets::open(&[binding], 1280).ok().unwrap();
+            let poll = mio::Poll::new().unwrap();
+            sockets.register(poll.registry()).unwrap();
+            let to = sockets.local_addresses(LocalPort::FirstClient).next().unwrap();
+            let sender = Sender::new(Announce::default(), 1, 4);
+            Self { sockets, poll, events: mio::Events::with_capacity(4), sender, to }
+        }
+
+        fn put(&mut self, number: u8, now: Instant) {
+            let room = self.sender.room(now, &mut self.sockets, self.poll.registry()).unwrap();
+            room[..3].fill(number);
+            let transmit = Transmit {
+                from: LocalPort::FirstClient,
+                to: Destination::Address(self.to),
+                length: 3,
+            };
+            self.sender.take(now, &mut self.sockets, &transmit);
+        }
+
+        fn flush(&mut self, millis: u64) {
+            let now = Instant::from_millis(millis);
+            self.sender.flush(now, &mut self.sockets, self.poll.registry());
+        }
+
+        fn tells_of_room(&mut self) -> bool {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO)).unwrap();
+            self.events.iter().any(mio::event::Event::is_writable)
+        }
     }
 
     #[test]
-    fn a_held_datagram_waits_for_room_and_is_dropped_when_none_comes() {
-        let to = SocketAddr::from(([127, 0, 0, 1], 9));
-        let blocked = |_: &[u8]| Err(Refusal::Blocked);
-        let Retried::Held(still) = held(to).retry(Instant::from_millis(99), blocked) else {
-            panic!("given up too early");
-        };
-        let late = still.retry(Instant::from_millis(100), blocked);
-        assert!(matches!(late, Retried::Done(Err(Refusal::Blocked))));
-        let room = held(to).retry(Instant::ZERO, |payload| {
-            assert_eq!(payload, [1, 2, 3]);
-            Ok(())
-        });
-        assert!(matches!(room, Retried::Done(Ok(()))));
+    fn held_datagrams_leave_when_the_event_queue_tells_of_room() {
+        let mut world = World::new();
+        assert!(!world.tells_of_room(), "room to send wakes nobody who does not wait for it");
+        world.put(1, Instant::ZERO);
+        world.put(2, Instant::ZERO);
+        world.sockets.blocked = true;
+        world.flush(0);
+        assert_eq!(world.sender.held_until(), Some(Instant::from_millis(100)));
+        let registry = world.poll.registry();
+        assert!(world.sender.room(Instant::ZERO, &mut world.sockets, registry).is_none());
+        assert!(world.tells_of_room());
+
+        world.sockets.blocked = false;
+        world.flush(50);
+        assert_eq!(world.sender.held_until(), None);
+        assert_eq!(world.sockets.traffic(LocalPort::FirstClient).bytes_out, 6);
+        assert_eq!(world.sender.drops(), Drops::default());
+        world.put(3, Instant::ZERO);
+        assert!(!world.tells_of_room());
     }
 
     #[test]
-    fn a_held_datagram_leaves_when_the_event_queue_tells_of_room() {
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let binding = Binding { port: LocalPort::FirstClient, address: local };
-        let mut sockets = Sockets::open(&[binding], 1280).ok().unwrap();
-        let mut poll = mio::Poll::new().unwrap();
-        sockets.register(poll.registry()).unwrap();
-        let mut sender = Sender::new(Announce::default(), 1);
-        let to = sockets.local_addresses(LocalPort::FirstClient).next().unwrap();
-
-        let mut events = mio::Events::with_capacity(4);
-        let at_once = Some(Duration::ZERO);
-        poll.poll(&mut events, at_once).unwrap();
-        assert!(events.is_empty(), "room to send wakes nobody who does not wait for it");
-        sender.hold(&mut sockets, poll.registry(), held(to));
-        poll.poll(&mut events, at_once).unwrap();
-        assert!(events.iter().any(mio::event::Event::is_writable));
-
-        sender.retry(Instant::ZERO, &mut sockets, poll.registry());
-        assert_eq!(sender.held_until(), None);
-        assert_eq!(sockets.traffic(LocalPort::FirstClient).bytes_out, 3);
-        assert_eq!(sender.drops(), Drops::default());
+    fn the_first_of_held_datagrams_is_dropped_when_no_room_comes() {
+        let mut world = World::new();
+        world.put(1, Instant::ZERO);
+        world.put(2, Instant::ZERO);
+        world.sockets.blocked = true;
+        world.flush(0);
+        world.flush(99);
+        assert_eq!(world.sender.drops(), Drops::default());
+        world.flush(100);
+        assert_eq!(world.sender.drops().blocked, 1);
+        // The next one waits as long.
+        assert_eq!(world.sender.held_until(), Some(Instant::from_millis(200)));
+        world.flush(200);
+        assert_eq!(world.sender.drops().blocked, 2);
+        assert_eq!(world.sender.held_until(), None);
+        assert_eq!(world.sockets.traffic(LocalPort::FirstClient), Traffic::default());
     }
 }

@@ -1,8 +1,11 @@
 //! The UDP sockets of a role: one for each local port and family, so that IPv4
 //! and IPv6 never share one.
 
+use crate::batch::{Slot, Ways};
 use crate::config::{Binding, payload_limit};
 use crate::error::{OpenError, purpose};
+use crate::inbox::Inbox;
+use crate::outbox::Outgoing;
 use crate::traffic::{Datagram, Direction, Observer, Traffic};
 use iot_crypto::endpoint::LocalPort;
 use iot_crypto::time::Instant;
@@ -24,6 +27,10 @@ pub(crate) struct Sockets {
     next: usize,
     path_mtu: usize,
     observer: Option<Observer>,
+    /// Whether nothing can be sent, as if all send buffers were full: loopback takes
+    /// everything.
+    #[cfg(test)]
+    pub(crate) blocked: bool,
 }
 
 struct Bound {
@@ -33,14 +40,8 @@ struct Bound {
     /// Whether a datagram may wait. The event queue reports only that more came
     /// in, so this stays on until a read has found nothing.
     readable: bool,
+    ways: Ways,
     traffic: Traffic,
-}
-
-/// Where a datagram came in and from, and its length in the buffer.
-pub(crate) struct Received {
-    pub(crate) port: LocalPort,
-    pub(crate) from: SocketAddr,
-    pub(crate) length: usize,
 }
 
 /// Why a datagram was not sent.
@@ -85,7 +86,14 @@ impl Sockets {
         if bindings.is_empty() {
             return Err(OpenError::NoBinding);
         }
-        let mut sockets = Self { list: Vec::new(), next: 0, path_mtu, observer: None };
+        let mut sockets = Self {
+            list: Vec::new(),
+            next: 0,
+            path_mtu,
+            observer: None,
+            #[cfg(test)]
+            blocked: false,
+        };
         let mut missing = Vec::new();
         for (index, binding) in bindings.iter().enumerate() {
             let &Binding { port, address } = binding;
@@ -97,7 +105,8 @@ impl Sockets {
             }
             let opened = open(binding).and_then(|io| {
                 let local = io.local_addr().map_err(Failure::Bind)?;
-                Ok(Bound { port, local, io, readable: true, traffic: Traffic::default() })
+                let ways = Ways::of(&io);
+                Ok(Bound { port, local, io, readable: true, ways, traffic: Traffic::default() })
             });
             match opened {
                 Ok(bound) => sockets.list.push(bound),
@@ -154,55 +163,73 @@ impl Sockets {
         }
     }
 
-    /// Takes one datagram from the next socket, in turn, that has one.
-    pub(crate) fn receive(&mut self, now: Instant, buffer: &mut [u8]) -> Option<Received> {
+    /// Reads several datagrams from the next socket, in turn, that has any, into
+    /// `inbox`; whether there were any.
+    pub(crate) fn receive(&mut self, now: Instant, inbox: &mut Inbox) -> bool {
         for _ in 0..self.list.len() {
             let index = self.next;
             self.next = if index + 1 < self.list.len() { index + 1 } else { 0 };
             let Some(bound) = self.list.get_mut(index).filter(|bound| bound.readable) else {
                 continue;
             };
-            let Some((length, from)) = bound.receive(buffer) else { continue };
-            bound.traffic.count(Direction::In, length);
-            let (port, local) = (bound.port, bound.local);
-            if let (Some(observer), Some(payload)) = (&mut self.observer, buffer.get(..length)) {
-                let direction = Direction::In;
-                observer(&Datagram { at: now, direction, port, local, peer: from, payload });
+            let filled = bound.receive(inbox.slots());
+            if filled == 0 {
+                continue;
             }
-            return Some(Received { port, from, length });
+            inbox.fill(bound.port, filled);
+            let (port, local, direction) = (bound.port, bound.local, Direction::In);
+            for (peer, payload) in inbox.all() {
+                bound.traffic.count(direction, payload.len());
+                if let Some(observer) = &mut self.observer {
+                    observer(&Datagram { at: now, direction, port, local, peer, payload });
+                }
+            }
+            return true;
         }
-        None
+        false
     }
 
-    /// Sends a datagram: the only way out.
+    /// Sends the first ones of `datagrams`, which are to addresses of one family: the
+    /// only way out. Gives how many were sent, at least one.
+    ///
+    /// # Errors
+    /// Why the first one was not.
     pub(crate) fn send(
         &mut self,
         now: Instant,
         port: LocalPort,
-        to: SocketAddr,
-        payload: &[u8],
-    ) -> Result<(), Refusal> {
-        if payload.len() > payload_limit(self.path_mtu, to) {
-            return Err(Refusal::TooLong);
+        datagrams: &[Outgoing<'_>],
+    ) -> Result<usize, Refusal> {
+        let Some(first) = datagrams.first() else { return Ok(0) };
+        let limit = payload_limit(self.path_mtu, first.to);
+        let fits = |datagram: &&Outgoing<'_>| datagram.payload.len() <= limit;
+        let fitting = datagrams.iter().take_while(fits).count();
+        let fitting = datagrams.get(..fitting).filter(|fitting| !fitting.is_empty());
+        let fitting = fitting.ok_or(Refusal::TooLong)?;
+        #[cfg(test)]
+        if self.blocked {
+            return Err(Refusal::Blocked);
         }
-        let bound = self.of_family(port, to).ok_or(Refusal::NoSocket)?;
-        loop {
-            match bound.io.send_to(payload, to) {
-                Ok(_) => break,
+        let mut all = self.list.iter_mut();
+        let bound = all.find(|bound| bound.serves(port, first.to)).ok_or(Refusal::NoSocket)?;
+        let sent = loop {
+            match bound.ways.write(&bound.io, fitting) {
+                Ok(sent) => break sent,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(Refusal::Blocked);
                 }
                 Err(error) => return Err(Refusal::System(error)),
             }
+        };
+        let (local, direction) = (bound.local, Direction::Out);
+        for &Outgoing { to: peer, payload } in fitting.iter().take(sent) {
+            bound.traffic.count(direction, payload.len());
+            if let Some(observer) = &mut self.observer {
+                observer(&Datagram { at: now, direction, port, local, peer, payload });
+            }
         }
-        bound.traffic.count(Direction::Out, payload.len());
-        let local = bound.local;
-        if let Some(observer) = &mut self.observer {
-            let direction = Direction::Out;
-            observer(&Datagram { at: now, direction, port, local, peer: to, payload });
-        }
-        Ok(())
+        Ok(sent)
     }
 
     /// Has the event queue also report, or no longer report, that there is room
@@ -266,16 +293,20 @@ impl Bound {
         self.port == port && self.local.is_ipv4() == address.is_ipv4()
     }
 
-    fn receive(&mut self, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+    /// Reads into `slots`; gives how many were filled.
+    fn receive(&mut self, slots: &mut [Slot]) -> usize {
         for _ in 0..PENDING_ERRORS {
-            match self.io.recv_from(buffer) {
-                Ok(received) => return Some(received),
+            match self.ways.read(&self.io, slots) {
+                Ok(read) => {
+                    self.readable = !read.drained;
+                    return read.slots;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => tracing::debug!(port = purpose(self.port), %error, "receive failed"),
             }
         }
         self.readable = false;
-        None
+        0
     }
 }
 
