@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use getrandom::SysRng;
 use iot_crypto::crypto::RustCrypto;
-use iot_crypto_host::HostCrypto;
+use iot_crypto_host::os_provider;
 use iot_crypto_peers::{Library, Suite, Traffic, Version};
 
 use ours::Ours;
@@ -97,7 +97,7 @@ pub trait Idle {}
 #[must_use]
 pub fn ours() -> Vec<Box<dyn Contestant>> {
     vec![
-        Box::new(Ours::new("host", || HostCrypto::new(SysRng))),
+        Box::new(Ours::new("host", os_provider)),
         Box::new(Ours::new("RustCrypto", || RustCrypto::new(SysRng))),
     ]
 }

@@ -146,6 +146,7 @@ impl<P: Provider, A: Address, T: Trust> Cloud<P, A, T> {
     /// # Errors
     /// [`EntropyError`].
     pub fn new(mut party: Party<P, T>, settings: downlink::Settings) -> Result<Self, EntropyError> {
+        party.memory.reserve(settings.max_peers);
         let downlink = Downlink::new(settings, Role::Gateway, &mut party.provider)?;
         Ok(Self { party, downlink, structure: Structure::new(), events: VecDeque::new() })
     }

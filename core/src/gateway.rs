@@ -191,6 +191,7 @@ impl<P: Provider, A: Address, T: Trust> Gateway<P, A, T> {
             .cloud
             .map(|cloud| Uplink::new(cloud, Role::Gateway, Role::Cloud, party.incarnation, now));
         let max_datagram = uplink.as_ref().map_or(0, |uplink| uplink.max_datagram());
+        party.memory.reserve(settings.downlink.max_peers);
         Ok(Self {
             uplink,
             upstream: Upstream::new(max_datagram.saturating_sub(RECORD_OVERHEAD)),

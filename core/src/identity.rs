@@ -37,5 +37,6 @@ pub use private::{IssueError, LoadError, PrivateIdentity};
 pub use refusal::Refusal;
 pub use revocation::Revocation;
 pub use trust::{
-    Authority, Recorded, Standing, Trust, TrustError, TrustStore, TrustedParty, VerifiedCertificate,
+    Authority, Recorded, SignatureMemory, Standing, Trust, TrustError, TrustStore, TrustedParty,
+    VerifiedCertificate, Verifier,
 };

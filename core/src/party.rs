@@ -3,7 +3,7 @@
 
 use crate::connection::{NetworkKey, NetworkKeys};
 use crate::crypto::{EntropyError, Provider};
-use crate::identity::{Endorsements, PrivateIdentity};
+use crate::identity::{Endorsements, PrivateIdentity, SignatureMemory};
 use crate::time::WallClock;
 
 /// A party's own things, shared by all that it does. Every role has one.
@@ -12,6 +12,7 @@ pub struct Party<P, T> {
     pub(crate) identity: PrivateIdentity,
     pub(crate) endorsements: Endorsements,
     pub(crate) trust: T,
+    pub(crate) memory: SignatureMemory,
     pub(crate) network: NetworkKeys,
     pub(crate) clock: WallClock,
     pub(crate) incarnation: u32,
@@ -39,6 +40,7 @@ impl<P: Provider, T> Party<P, T> {
             identity,
             endorsements,
             trust,
+            memory: SignatureMemory::new(),
             network,
             clock,
             incarnation: u32::from_be_bytes(incarnation),

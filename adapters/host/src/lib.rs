@@ -36,11 +36,13 @@
 #[cfg_attr(any(target_arch = "x86_64", target_arch = "aarch64"), path = "curves/graviola.rs")]
 #[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), path = "curves/none.rs")]
 mod curves;
+mod entropy;
 mod hmac;
 mod os;
 mod provider;
 mod records;
 
+pub use entropy::Stocked;
 pub use hmac::HmacKey;
 pub use os::{OsProvider, os_provider};
 pub use provider::HostCrypto;

@@ -2,17 +2,17 @@
 
 use getrandom::SysRng;
 
-use crate::HostCrypto;
+use crate::{HostCrypto, Stocked};
 
 /// The provider of a party on a host, with the operating system's random numbers. The
 /// secrets of sessions go to the key log `L`, if there is one
 /// ([`HostCrypto::with_key_log`]).
-pub type OsProvider<L = ()> = HostCrypto<SysRng, L>;
+pub type OsProvider<L = ()> = HostCrypto<Stocked<SysRng>, L>;
 
-/// An [`OsProvider`]. It holds no state; make as many as there are parties.
+/// An [`OsProvider`]; each party has one.
 #[must_use]
 pub fn os_provider() -> OsProvider {
-    HostCrypto::new(SysRng)
+    HostCrypto::new(Stocked::new(SysRng))
 }
 
 #[cfg(test)]

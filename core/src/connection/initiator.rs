@@ -5,7 +5,7 @@ use super::message::{Freshness, LocalParty, Raw, Request, SignedResponse};
 use super::refusal::Refused;
 use super::{Negotiated, NegotiationRefusal};
 use crate::crypto::{EntropyError, Invalid, Provider, X25519PublicKey, X25519Secret};
-use crate::identity::{Refusal, Role, Trust};
+use crate::identity::{Refusal, Role, Trust, Verifier};
 use crate::time::{Instant, UnixTime, WallClock};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
@@ -142,11 +142,11 @@ impl Initiator {
     ///
     /// # Errors
     /// [`NegotiationError`]; nothing was changed.
-    pub fn finish<P: Provider, T: Trust>(
+    pub fn finish<'a, P: Provider, T: Trust + 'a>(
         &self,
         provider: &P,
         local: LocalParty<'_>,
-        trust: &T,
+        verifier: impl Into<Verifier<'a, T>>,
         clock: &mut WallClock,
         now: Instant,
         answer: &[u8],
@@ -158,7 +158,8 @@ impl Initiator {
             Some(time) => response.time.map_or(time, |signed| signed.max(time)),
             None => acceptable(response.time, clock.floor())?,
         };
-        let peer = trust
+        let peer = verifier
+            .into()
             .verify(provider, &response.credential, self.parameters.peer_role, time)
             .map_err(NegotiationError::Untrusted)?;
         let signed = transcript(provider, &request, &response);

@@ -4,7 +4,7 @@ use super::key_schedule::{SIGNATURE_LABEL, session_key, transcript};
 use super::message::{Freshness, LocalParty, Raw, Request, Response, SignedResponse};
 use super::{Negotiated, NegotiationRefusal};
 use crate::crypto::{EntropyError, Invalid, Provider, X25519Secret};
-use crate::identity::{Role, Trust};
+use crate::identity::{Role, Trust, Verifier};
 use crate::time::UnixTime;
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
@@ -74,10 +74,10 @@ impl From<BufferTooSmall> for RespondError {
 ///
 /// # Errors
 /// [`RespondError`].
-pub fn respond<P: Provider, T: Trust>(
+pub fn respond<'a, P: Provider, T: Trust + 'a>(
     provider: &mut P,
     local: LocalParty<'_>,
-    trust: &T,
+    verifier: impl Into<Verifier<'a, T>>,
     parameters: &ResponderParameters,
     request: &[u8],
     buffer: &mut [u8],
@@ -90,7 +90,8 @@ pub fn respond<P: Provider, T: Trust>(
         return Err(NegotiationRefusal::WrongRole.into());
     }
     let now = parameters.now.ok_or(NegotiationRefusal::TimeUnknown)?;
-    let peer = trust
+    let peer = verifier
+        .into()
         .verify(provider, &initiator.credential, parameters.peer_role, now)
         .map_err(NegotiationRefusal::Trust)?;
 

@@ -14,7 +14,7 @@ use crate::connection::{
 use crate::crypto::{Provider, Sha256Digest};
 use crate::dtls::{SendError, Server, SessionId};
 use crate::endpoint::Address;
-use crate::identity::{Name, PartyId, Role, Trust};
+use crate::identity::{Name, PartyId, Role, Trust, Verifier};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::timers::Timers;
@@ -178,7 +178,8 @@ fn decide<P: Provider, T: Trust>(
         (certificate.id(&party.provider), certificate.name().clone())
     });
     let response = if who.as_ref().is_none_or(|(id, _)| (terms.has_room)(*id)) {
-        respond(&mut party.provider, local, &party.trust, &parameters, request, &mut message)
+        let verifier = Verifier::with_memory(&party.trust, &mut party.memory);
+        respond(&mut party.provider, local, verifier, &parameters, request, &mut message)
     } else {
         Err(RespondError::Refused(NegotiationRefusal::Busy))
     };

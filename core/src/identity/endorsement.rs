@@ -5,7 +5,7 @@ use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use super::validity::Validity;
 use super::{Fingerprint, Grant, PartyId, Rights, Roles};
-use crate::crypto::{Invalid, P256PublicKey, P256Secret, Provider, Signature};
+use crate::crypto::{Invalid, P256PublicKey, P256Secret, Provider, Sha256Digest, Signature};
 use crate::time::UnixTime;
 use crate::wire::{DecodeError, cbor};
 
@@ -70,6 +70,18 @@ impl Endorsement {
         let encoded = self.content.encoded();
         let message: [&[u8]; 3] = [LABEL, &subject.0, encoded.as_bytes()];
         provider.p256_verify(issuer_key, &message, &self.signature)
+    }
+
+    /// A hash of all that [`Endorsement::check_signature`] depends on.
+    pub(super) fn digest<P: Provider>(
+        &self,
+        provider: &P,
+        issuer_key: &P256PublicKey,
+        subject: &Fingerprint,
+    ) -> Sha256Digest {
+        // Only the last part varies in length.
+        let content = self.content.encoded();
+        provider.sha256_of(&[&issuer_key.0, &subject.0, &self.signature.0, content.as_bytes()])
     }
 
     /// The party that gives its word.

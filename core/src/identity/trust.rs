@@ -1,5 +1,6 @@
 //! Whom a verifier trusts, and the decision (SPEC.md section 6).
 
+mod memory;
 #[cfg(test)]
 mod tests;
 mod verified;
@@ -15,6 +16,7 @@ use super::{
 use crate::crypto::{Invalid, P256PublicKey, Provider};
 use crate::time::UnixTime;
 
+pub use memory::{SignatureMemory, Verifier};
 use verified::Source;
 pub use verified::{Standing, VerifiedCertificate};
 
@@ -95,7 +97,7 @@ pub struct TrustStore<const PARTIES: usize, const ENDORSEMENTS: usize, const REV
 /// What the other floors need of a [`TrustStore`], whatever the sizes of its
 /// tables.
 pub trait Trust {
-    /// [`TrustStore::verify`].
+    /// [`TrustStore::verify`]; a signature that is in `memory` is not verified again.
     ///
     /// # Errors
     /// As there.
@@ -105,6 +107,7 @@ pub trait Trust {
         credential: &Credential,
         role: Role,
         now: UnixTime,
+        memory: Option<&mut SignatureMemory>,
     ) -> Result<VerifiedCertificate, Refusal>;
 
     /// [`TrustStore::check`].
@@ -136,8 +139,9 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize> 
         credential: &Credential,
         role: Role,
         now: UnixTime,
+        memory: Option<&mut SignatureMemory>,
     ) -> Result<VerifiedCertificate, Refusal> {
-        Self::verify(self, provider, credential, role, now)
+        self.verify_with(provider, credential, role, now, memory)
     }
 
     fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
@@ -166,8 +170,9 @@ impl<T: Trust> Trust for alloc::boxed::Box<T> {
         credential: &Credential,
         role: Role,
         now: UnixTime,
+        memory: Option<&mut SignatureMemory>,
     ) -> Result<VerifiedCertificate, Refusal> {
-        T::verify(self, provider, credential, role, now)
+        T::verify(self, provider, credential, role, now, memory)
     }
 
     fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
@@ -359,6 +364,17 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         role: Role,
         now: UnixTime,
     ) -> Result<VerifiedCertificate, Refusal> {
+        self.verify_with(provider, credential, role, now, None)
+    }
+
+    fn verify_with<P: Provider>(
+        &self,
+        provider: &P,
+        credential: &Credential,
+        role: Role,
+        now: UnixTime,
+        mut memory: Option<&mut SignatureMemory>,
+    ) -> Result<VerifiedCertificate, Refusal> {
         let certificate = &credential.certificate;
         match certificate.validity().position_of(now) {
             Position::Before => return Err(Refusal::NotYetValid),
@@ -372,10 +388,22 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         // Signatures are what is dear: they come last, each at most once.
         let fingerprint = certificate.fingerprint(provider);
         let mut candidate = self.candidate(credential, &fingerprint, id, role, now, None)?;
-        certificate.check_signature(provider).map_err(|Invalid| Refusal::SelfSignature)?;
+        let mut is_own = false;
         loop {
             let Candidate { rank, source, endorsement, issuer } = candidate;
-            if endorsement.check_signature(provider, &issuer.key, &fingerprint).is_ok() {
+            let digest = memory.is_some().then(|| {
+                // The fingerprint covers the certificate with its own signature.
+                endorsement.digest(provider, &issuer.key, &fingerprint)
+            });
+            let known = memory.as_mut().zip(digest).is_some_and(|(memory, it)| memory.has(&it));
+            if !known && !is_own {
+                certificate.check_signature(provider).map_err(|Invalid| Refusal::SelfSignature)?;
+                is_own = true;
+            }
+            if known || endorsement.check_signature(provider, &issuer.key, &fingerprint).is_ok() {
+                if let (false, Some(memory), Some(digest)) = (known, memory, digest) {
+                    memory.keep(digest);
+                }
                 let standing =
                     Standing::new(id, fingerprint, certificate, role, endorsement, source);
                 return Ok(VerifiedCertificate::new(certificate.clone(), standing));

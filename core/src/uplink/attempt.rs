@@ -13,7 +13,7 @@ use crate::dtls::{
     Client, CloseReason, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Session,
 };
 use crate::endpoint::Address;
-use crate::identity::{Name, PartyId, Standing, Trust};
+use crate::identity::{Name, PartyId, Standing, Trust, Verifier};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
 use crate::wire::BufferTooSmall;
@@ -282,7 +282,7 @@ impl<P: Provider, A: Address> Requesting<P, A> {
             let answer = self.initiator.finish(
                 &party.provider,
                 LocalParty { identity: &party.identity, endorsements: &party.endorsements },
-                &party.trust,
+                Verifier::with_memory(&party.trust, &mut party.memory),
                 &mut party.clock,
                 now,
                 answer,

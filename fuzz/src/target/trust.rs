@@ -6,7 +6,8 @@ use std::cell::OnceCell;
 
 use iot_crypto::identity::{
     Authority, Certificate, Credential, Endorsement, Endorsements, Grant, Name, PrivateIdentity,
-    Recorded, Refusal, Rights, Role, Roles, Standing, TrustError, TrustStore,
+    Recorded, Refusal, Rights, Role, Roles, SignatureMemory, Standing, TrustError, TrustStore,
+    Verifier,
 };
 use iot_crypto::time::UnixTime;
 use iot_crypto::wire::cbor;
@@ -32,7 +33,12 @@ const STEPS: usize = 64;
 /// each time.
 pub fn trust(data: &[u8]) {
     let mut input = Input::new(data);
-    let mut world = World { store: Store::new(), model: Model::default(), standings: Vec::new() };
+    let mut world = World {
+        store: Store::new(),
+        memory: SignatureMemory::new(),
+        model: Model::default(),
+        standings: Vec::new(),
+    };
     for _ in 0..STEPS {
         if input.is_empty() {
             break;
@@ -97,6 +103,7 @@ fn day(day: u64) -> UnixTime {
 
 struct World {
     store: Store,
+    memory: SignatureMemory,
     model: Model,
     standings: Vec<(Standing, model::Standing)>,
 }
@@ -181,6 +188,8 @@ impl World {
             endorsements: Endorsements::new(&endorsements).unwrap(),
         };
         let verified = self.store.verify(&toy, &credential, role, day(now));
+        let mut verifier = Verifier::with_memory(&self.store, &mut self.memory);
+        assert_eq!(verifier.verify(&toy, &credential, role, day(now)), verified);
         let expected = self.model.verify(subject, &shown, role, now);
         match (verified, expected) {
             (Ok(verified), Ok(expected)) => {

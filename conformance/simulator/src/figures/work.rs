@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use iot_crypto::connection::ForwardSecrecy;
 
-use self::contact::{Contact, Work, first_contact};
+use self::contact::{Contact, Work, first_contact, later_contact};
 use self::counting::Operation;
 use super::report::{Cell, Figure, Table};
 
@@ -25,9 +25,21 @@ pub enum Times {
 /// How often a contact is repeated for its times; of each time, the median is told.
 const REPETITIONS: usize = 15;
 
-const VARIANTS: [(ForwardSecrecy, &str); 2] = [
-    (ForwardSecrecy::On, "The device brings an ephemeral key (the default)"),
-    (ForwardSecrecy::Off, "The device brings none: static-ephemeral, as in the paper"),
+/// What happens, and how it is called.
+type Variant = (fn(u64, ForwardSecrecy) -> Contact, ForwardSecrecy, &'static str);
+
+const VARIANTS: [Variant; 3] = [
+    (first_contact, ForwardSecrecy::On, "The device brings an ephemeral key (the default)"),
+    (
+        first_contact,
+        ForwardSecrecy::Off,
+        "The device brings none: static-ephemeral, as in the paper",
+    ),
+    (
+        later_contact,
+        ForwardSecrecy::On,
+        "The device comes back to replace the key: both know each other's credentials",
+    ),
 ];
 
 /// The figure.
@@ -42,16 +54,15 @@ pub(super) fn figure(seed: u64, times: Times) -> Figure {
     );
     figure.tables = VARIANTS
         .iter()
-        .map(|(variant, caption)| match times {
-            Times::LeftOut => counts(caption, &first_contact(seed, *variant)),
-            Times::Measured => {
-                shares(caption, &std::array::from_fn(|_| first_contact(seed, *variant)))
-            }
+        .map(|(contact, variant, caption)| match times {
+            Times::LeftOut => counts(caption, &contact(seed, *variant)),
+            Times::Measured => shares(caption, &std::array::from_fn(|_| contact(seed, *variant))),
         })
         .collect();
     figure.notes.push(
-        "A whole first contact: advertisement, handshake with the network key, negotiation with one \
-         endorsement each, and handshake with the negotiated key. The provider is RustCrypto."
+        "A whole contact: advertisement (or the gateway's request), handshake with the network key, \
+         negotiation with one endorsement each, and handshake with the negotiated key. The \
+         provider is RustCrypto."
             .to_owned(),
     );
     figure.notes.push(match times {
@@ -171,8 +182,7 @@ fn shares(caption: &str, contacts: &[Contact; REPETITIONS]) -> Table {
 mod tests {
     use super::*;
 
-    fn calls(variant: ForwardSecrecy) -> [[u64; 6]; 2] {
-        let Contact { device, gateway } = first_contact(1, variant);
+    fn calls(Contact { device, gateway }: Contact) -> [[u64; 6]; 2] {
         [device, gateway].map(|side| {
             use Operation::{
                 Sign, VerifyCertificate, VerifyEndorsement, VerifyNegotiation, X25519,
@@ -197,13 +207,21 @@ mod tests {
     /// As SPEC.md section 9 says, and nothing twice.
     #[test]
     fn each_side_computes_what_the_negotiation_asks_of_it() {
-        assert_eq!(calls(ForwardSecrecy::On), [[1, 1, 1, 0, 2, 1], [1, 1, 0, 1, 2, 1]]);
-        assert_eq!(calls(ForwardSecrecy::Off), [[1, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 1]]);
+        let [on, off] = [ForwardSecrecy::On, ForwardSecrecy::Off];
+        assert_eq!(calls(first_contact(1, on)), [[1, 1, 1, 0, 2, 1], [1, 1, 0, 1, 2, 1]]);
+        assert_eq!(calls(first_contact(1, off)), [[1, 1, 1, 0, 1, 0], [1, 1, 0, 1, 1, 1]]);
+    }
+
+    #[test]
+    fn no_signature_is_verified_twice() {
+        let [on, off] = [ForwardSecrecy::On, ForwardSecrecy::Off];
+        assert_eq!(calls(later_contact(1, on)), [[0, 0, 1, 0, 2, 1], [0, 0, 0, 1, 2, 1]]);
+        assert_eq!(calls(later_contact(1, off)), [[0, 0, 1, 0, 1, 0], [0, 0, 0, 1, 1, 1]]);
     }
 
     #[test]
     fn what_one_side_seals_the_other_opens() {
-        for (variant, _) in VARIANTS {
+        for variant in [ForwardSecrecy::On, ForwardSecrecy::Off] {
             let Contact { device, gateway } = first_contact(2, variant);
             assert!(device.calls(Operation::Seal) >= 3, "two Finished and M1");
             assert_eq!(device.calls(Operation::Seal), gateway.calls(Operation::Open));

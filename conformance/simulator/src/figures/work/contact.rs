@@ -38,43 +38,73 @@ const DEVICE: u16 = 1;
 /// Where the other side is.
 const GATEWAY: u16 = 2;
 
+/// When the key of a session is to be replaced.
+const AGE: Duration = Duration::from_secs(10);
+
 /// From the gateway's advertisement until both are connected and nothing is on its way.
 pub(super) fn first_contact(seed: u64, forward_secrecy: ForwardSecrecy) -> Contact {
-    let mut cast = Cast::new(seed);
-    let now = Instant::ZERO;
-    let (provider, gateway_ledger) = Counting::new(cast.provider());
-    let mut gateway = gateway(&cast, provider, now);
-    let (provider, device_ledger) = Counting::new(cast.provider());
-    let mut device = device(&cast, provider, now, forward_secrecy);
-    // What they did before they knew of each other is no part of it.
-    for ledger in [&gateway_ledger, &device_ledger] {
-        ledger.borrow_mut().clear();
+    Pair::new(seed, forward_secrecy).connect(Instant::ZERO)
+}
+
+/// The device comes back, to replace the key of its session: from the gateway's request
+/// until both are connected anew and nothing is on its way.
+pub(super) fn later_contact(seed: u64, forward_secrecy: ForwardSecrecy) -> Contact {
+    let mut pair = Pair::new(seed, forward_secrecy);
+    pair.connect(Instant::ZERO);
+    pair.connect(Instant::ZERO + AGE)
+}
+
+/// A device and a gateway, and what they count.
+struct Pair {
+    gateway: Gateway<Counting<Provider>, Place>,
+    device: Device<Counting<Provider>, Place>,
+    gateway_ledger: Rc<RefCell<Ledger>>,
+    device_ledger: Rc<RefCell<Ledger>>,
+}
+
+impl Pair {
+    fn new(seed: u64, forward_secrecy: ForwardSecrecy) -> Self {
+        let mut cast = Cast::new(seed);
+        let now = Instant::ZERO;
+        let (provider, gateway_ledger) = Counting::new(cast.provider());
+        let gateway = gateway(&cast, provider, now);
+        let (provider, device_ledger) = Counting::new(cast.provider());
+        let device = device(&cast, provider, now, forward_secrecy);
+        Self { gateway, device, gateway_ledger, device_ledger }
     }
 
-    let (mut gateway_time, mut device_time) = (Duration::ZERO, Duration::ZERO);
-    let (mut to_device, mut to_gateway) = (Vec::new(), Vec::new());
-    let (mut device_is_connected, mut gateway_is_connected) = (false, false);
-    loop {
-        let sent = timed(&mut gateway_time, || turn(&mut gateway, now, &mut to_gateway));
-        to_device.extend(sent.into_iter().map(|sent| sent.from(GATEWAY)));
-        while let Some(event) = gateway.poll_event() {
-            gateway_is_connected |= matches!(event, GatewayEvent::DeviceConnected { .. });
+    /// Until a session was begun and nothing is on its way; what was done before is no
+    /// part of it.
+    fn connect(&mut self, now: Instant) -> Contact {
+        let Self { gateway, device, gateway_ledger, device_ledger } = self;
+        for ledger in [&*gateway_ledger, &*device_ledger] {
+            ledger.borrow_mut().clear();
         }
-        let sent = timed(&mut device_time, || turn(&mut device, now, &mut to_device));
-        to_gateway.extend(sent.into_iter().map(|sent| sent.from(DEVICE)));
-        while let Some(event) = device.poll_event() {
-            assert!(!matches!(event, DeviceEvent::Failed(_)), "{event:?}");
-            device_is_connected |= matches!(event, DeviceEvent::Connected { .. });
+        let (mut gateway_time, mut device_time) = (Duration::ZERO, Duration::ZERO);
+        let (mut to_device, mut to_gateway) = (Vec::new(), Vec::new());
+        let (mut device_is_connected, mut gateway_is_connected) = (false, false);
+        loop {
+            let sent = timed(&mut gateway_time, || turn(gateway, now, &mut to_gateway));
+            to_device.extend(sent.into_iter().map(|sent| sent.from(GATEWAY)));
+            while let Some(event) = gateway.poll_event() {
+                gateway_is_connected |= matches!(event, GatewayEvent::DeviceConnected { .. });
+            }
+            let sent = timed(&mut device_time, || turn(device, now, &mut to_device));
+            to_gateway.extend(sent.into_iter().map(|sent| sent.from(DEVICE)));
+            while let Some(event) = device.poll_event() {
+                assert!(!matches!(event, DeviceEvent::Failed(_)), "{event:?}");
+                device_is_connected |= matches!(event, DeviceEvent::Connected { .. });
+            }
+            if to_device.is_empty() && to_gateway.is_empty() {
+                assert!(device_is_connected && gateway_is_connected, "it has come to a halt");
+                break;
+            }
         }
-        if to_device.is_empty() && to_gateway.is_empty() {
-            assert!(device_is_connected && gateway_is_connected, "it has come to a halt");
-            break;
+        let work = |ledger: &RefCell<Ledger>, time| Work { ledger: ledger.borrow().clone(), time };
+        Contact {
+            device: work(device_ledger, device_time),
+            gateway: work(gateway_ledger, gateway_time),
         }
-    }
-    let work = |ledger: Rc<RefCell<Ledger>>, time| Work { ledger: ledger.borrow().clone(), time };
-    Contact {
-        device: work(device_ledger, device_time),
-        gateway: work(gateway_ledger, gateway_time),
     }
 }
 
@@ -94,7 +124,8 @@ fn gateway(
         WallClock::unknown(),
     )
     .expect("it never fails");
-    let settings = gateway::Settings::new(NEGOTIATION, TRANSMISSION);
+    let mut settings = gateway::Settings::new(NEGOTIATION, TRANSMISSION);
+    settings.downlink.rotation.age = AGE;
     let mut gateway = Gateway::new(party, settings, now).expect("it never fails");
     gateway.set_time(now, NOW);
     gateway

@@ -1,6 +1,6 @@
 //! The decision against a naive model, in random worlds.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 use std::vec::Vec;
 
 use proptest::prelude::*;
@@ -14,6 +14,7 @@ struct Choices {
     issuers: Vec<PrivateIdentity>,
     device: PrivateIdentity,
     endorsements: Vec<Choice>,
+    memory: Mutex<SignatureMemory>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,7 +50,8 @@ fn choices() -> &'static Choices {
                 }
             }
         }
-        Choices { provider, issuers, device, endorsements }
+        let memory = Mutex::new(SignatureMemory::new());
+        Choices { provider, issuers, device, endorsements, memory }
     })
 }
 
@@ -101,6 +103,13 @@ proptest! {
             endorsements: Endorsements::new(&endorsements).unwrap(),
         };
         let decision = store.verify(&world.provider, &credential, Role::Device, at(day));
+        // With a memory that all cases share, it is the same, the first time and later.
+        let mut memory = world.memory.lock().unwrap();
+        for _ in 0..2 {
+            let again = Verifier::with_memory(&store, &mut memory)
+                .verify(&world.provider, &credential, Role::Device, at(day));
+            prop_assert_eq!(&again, &decision);
+        }
 
         let cut_off = |party: usize| recorded.iter().any(|&(issuer, subject)| {
             subject == party && (authorities[issuer] == Some(true) || issuer == party)
