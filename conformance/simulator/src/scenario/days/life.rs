@@ -185,12 +185,19 @@ impl Town<'_> {
     /// The device gets a later endorsement, which it takes when it restarts, and the
     /// network key that it may have missed while it was not trusted.
     fn renew(&mut self, host: u16, outcome: &mut Outcome) {
+        let resident = &self.devices[&host];
+        let id = resident.identity.id();
+        // Nobody endorses one again whose revocation was dropped for want of use.
+        let is_kept = self.revoked.iter().any(|(revocation, _)| revocation.subject() == id);
+        if resident.revoked && !is_kept {
+            return;
+        }
         outcome.count("endorsements renewed", 1);
         let until = self.time() + DAY * self.dice.between((20, 120));
         if let Some(resident) = self.devices.get_mut(&host) {
             resident.endorsed_until = resident.endorsed_until.max(until);
             for (revocation, until) in &mut self.revoked {
-                if revocation.subject() == resident.identity.id() {
+                if revocation.subject() == id {
                     *until = resident.endorsed_until;
                 }
             }
