@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
-use crate::question::{Answer, Effort, handshake, memory, records};
+use crate::question::{Answer, Effort, handshake, memory, negotiation, records};
 use crate::report::Report;
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
@@ -40,6 +40,9 @@ pub enum Question {
     /// Records of 16, 64, 256 and 1024 bytes, sealed and opened: time and overhead,
     /// beside the AEAD of the same provider alone.
     Records(Common),
+    /// The key negotiation, both sides, beside the operations that it is made of; and the
+    /// verification of a certificate, beside OpenSSL's of an X.509 one.
+    Negotiation(Common),
     /// The heap of a server's idle sessions.
     Memory {
         /// How many sessions, one number or several.
@@ -73,6 +76,26 @@ pub struct Common {
     pub charts: Option<PathBuf>,
 }
 
+/// What of all is to be measured.
+#[derive(Default)]
+struct Asked {
+    handshakes: bool,
+    records: bool,
+    negotiations: bool,
+    memory: Option<Vec<usize>>,
+}
+
+impl Asked {
+    fn everything() -> Self {
+        Self {
+            handshakes: true,
+            records: true,
+            negotiations: true,
+            memory: Some(memory::SESSIONS.into()),
+        }
+    }
+}
+
 impl Arguments {
     /// Measures, prints what is asked for to standard output, and says on standard
     /// error how far it is.
@@ -80,26 +103,31 @@ impl Arguments {
     /// # Errors
     /// What went wrong.
     pub fn run(self) -> anyhow::Result<()> {
-        let sizes = Vec::from(memory::SESSIONS);
-        let (handshakes, records, memory, common) = match self.question {
-            Question::Handshake(common) => (true, false, None, common),
-            Question::Records(common) => (false, true, None, common),
-            Question::Memory { sessions, common } => (false, false, Some(sessions), common),
-            Question::All(common) => (true, true, Some(sizes), common),
+        let mut asked = Asked::default();
+        let common = match self.question {
+            Question::Handshake(common) => (asked.handshakes = true, common).1,
+            Question::Records(common) => (asked.records = true, common).1,
+            Question::Negotiation(common) => (asked.negotiations = true, common).1,
+            Question::Memory { sessions, common } => (asked.memory = Some(sessions), common).1,
+            Question::All(common) => (asked = Asked::everything(), common).1,
         };
         let rounds = usize::try_from(common.rounds)?;
         let effort = Effort { rounds, each: Duration::from_millis(common.each) };
         let mut contestants = all(&common.only)?;
         let mut answers = Vec::new();
-        if handshakes {
+        if asked.handshakes {
             eprintln!("measuring handshakes …");
             answers.push(Answer::Handshake(handshake::measure(&mut contestants, effort)?));
         }
-        if records {
+        if asked.records {
             eprintln!("measuring records …");
             answers.push(Answer::Records(records::measure(&mut contestants, effort)?));
         }
-        if let Some(sessions) = memory {
+        if asked.negotiations {
+            eprintln!("measuring negotiations …");
+            answers.push(Answer::Negotiation(negotiation::measure(effort)?));
+        }
+        if let Some(sessions) = asked.memory {
             eprintln!("measuring memory …");
             answers.push(Answer::Memory(memory::measure(&mut contestants, &sessions)?));
         }

@@ -1,9 +1,11 @@
 //! Who is measured: ours with each of its providers, and the peers.
 
 mod ours;
+pub mod parties;
 mod peer;
 mod raw;
 mod slots;
+pub mod x509;
 
 use std::fmt::Write as _;
 

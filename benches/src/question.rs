@@ -2,6 +2,7 @@
 
 pub mod handshake;
 pub mod memory;
+pub mod negotiation;
 pub mod records;
 
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub enum Answer {
     Handshake(handshake::Handshakes),
     /// Of [`records`].
     Records(records::Records),
+    /// Of [`negotiation`].
+    Negotiation(negotiation::Negotiations),
     /// Of [`memory`].
     Memory(memory::Memory),
 }
@@ -57,6 +60,7 @@ impl Answer {
         match self {
             Self::Handshake(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Negotiation(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Memory(_) => false,
         }
     }

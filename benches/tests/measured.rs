@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
-use iot_crypto_bench::question::{Answer, Effort, handshake, memory, records};
+use iot_crypto_bench::question::{Answer, Effort, handshake, memory, negotiation, records};
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
 
@@ -100,6 +100,25 @@ fn the_answers_are_complete_and_the_first_row_is_ours() {
     }
 }
 
+#[test]
+fn a_negotiation_ends_with_one_key_and_takes_both_sides() {
+    let answer = negotiation::measure(LITTLE).unwrap();
+    for rows in [&answer.first, &answer.on_return] {
+        assert_eq!(rows.len(), ours().len());
+        for row in rows {
+            let sides = row.initiator.median + row.responder.median;
+            assert!(row.initiator.median > 0.0 && row.responder.median > 0.0);
+            assert!(row.both.lower <= 2.0 * sides && row.operations.median > 0.0, "{row:?}");
+        }
+    }
+    // What is verified: a certificate of 154 bytes with a name of 6, and its endorsement.
+    let ours = answer.verification.iter().filter(|row| row.ours);
+    assert!(ours.clone().all(|row| row.bytes < 300), "{:?}", answer.verification);
+    assert_eq!(ours.count(), 4);
+    let theirs = answer.verification.iter().filter(|row| !row.ours).count();
+    assert_eq!(theirs, usize::from(Library::OpenSsl.version().is_some()));
+}
+
 /// A report with made-up numbers.
 fn report(spread: f64) -> Report {
     let mut handshakes = handshake::measure(&mut ours(), LITTLE).unwrap();
@@ -118,8 +137,21 @@ fn report(spread: f64) -> Report {
         bytes: vec![Some(320), None],
     }];
     let memory = memory::Memory { sessions: vec![10, 1000], rows };
-    let answers =
-        vec![Answer::Handshake(handshakes), Answer::Records(records), Answer::Memory(memory)];
+    let mut negotiations = negotiation::measure(LITTLE).unwrap();
+    for row in negotiations.first.iter_mut().chain(&mut negotiations.on_return) {
+        (row.initiator, row.responder) = (estimate(120.0), estimate(200.0));
+        (row.both, row.operations) = (estimate(320.0), estimate(310.0));
+        row.ratio_to_operations = estimate(1.03);
+    }
+    for row in &mut negotiations.verification {
+        (row.microseconds, row.ratio) = (estimate(150.5), estimate(1.0));
+    }
+    let answers = vec![
+        Answer::Handshake(handshakes),
+        Answer::Records(records),
+        Answer::Negotiation(negotiations),
+        Answer::Memory(memory),
+    ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
 
@@ -129,6 +161,8 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("17.9 ± 5 %") && calm.contains("1.00 ± 5 %"), "{calm}");
     assert!(calm.contains("700 ± 5 %") && calm.contains("1.10 ± 5 %"), "{calm}");
     assert!(calm.contains("320") && calm.contains("too much"), "{calm}");
+    assert!(calm.contains("320 ± 5 %") && calm.contains("1.03 ± 5 %"), "{calm}");
+    assert!(calm.contains("150.5 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
     assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
@@ -141,13 +175,15 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, memory] = &json["answers"].as_array().unwrap()[..] else {
+    let [handshake, records, negotiation, memory] = &json["answers"].as_array().unwrap()[..] else {
         panic!("{json}");
     };
     assert_eq!(handshake["question"], "handshake");
     assert_eq!(handshake["without_cookie"][0]["bytes"], 326);
     assert_eq!(handshake["without_cookie"][0]["microseconds"]["median"], 17.9);
     assert_eq!(records["sizes"][3]["payload"], 1024);
+    assert_eq!(negotiation["question"], "negotiation");
+    assert_eq!(negotiation["on_return"][0]["ratio_to_operations"]["median"], 1.03);
     assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);
     assert_eq!(memory["rows"][0]["bytes"][1], serde_json::Value::Null);
 }
@@ -164,6 +200,8 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
         "records-64.svg",
         "records-256.svg",
         "records-1024.svg",
+        "negotiation.svg",
+        "negotiation-return.svg",
         "memory-10.svg",
         "memory-1000.svg",
     ];

@@ -84,6 +84,30 @@ impl Chart {
                 });
                 charts.collect()
             }
+            Answer::Negotiation(answer) => {
+                let tables = [
+                    ("negotiation", "first contact", &answer.first),
+                    ("negotiation-return", "on return", &answer.on_return),
+                ];
+                let charts = tables.map(|(file, contact, rows)| Self {
+                    file: format!("{file}.svg"),
+                    title: format!("Key negotiation, device and gateway, {contact}"),
+                    unit: "µs",
+                    bars: rows
+                        .iter()
+                        .flat_map(|row| {
+                            let alone = format!("{}: operations alone", row.name);
+                            let bar =
+                                |label, ours, estimate| Bar { label, ours, estimate, decimals: 0 };
+                            [
+                                bar(row.name.clone(), true, row.both),
+                                bar(alone, false, row.operations),
+                            ]
+                        })
+                        .collect(),
+                });
+                charts.into()
+            }
             Answer::Memory(answer) => {
                 let charts = answer.sessions.iter().enumerate().map(|(index, sessions)| Self {
                     file: format!("memory-{sessions}.svg"),

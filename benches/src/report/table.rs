@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
+use crate::question::negotiation::Negotiations;
 use crate::question::records::{Records, Size};
 use crate::question::{Answer, Who};
 
@@ -13,6 +14,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
     match answer {
         Answer::Handshake(answer) => handshakes(f, answer),
         Answer::Records(answer) => records(f, answer),
+        Answer::Negotiation(answer) => negotiations(f, answer),
         Answer::Memory(answer) => memory(f, answer),
     }
 }
@@ -90,6 +92,38 @@ pub(super) fn name(who: &Who, raw: bool) -> String {
         true => "  its AEAD alone".to_owned(),
         false => who.name.clone(),
     }
+}
+
+fn negotiations(f: &mut Formatter<'_>, answer: &Negotiations) -> fmt::Result {
+    let Negotiations { rounds, first, on_return, verification } = answer;
+    writeln!(f, "\nKey negotiation: device and gateway, in memory; {rounds} rounds")?;
+    writeln!(f, "(µs: median ± spread; ratio: to its operations with public keys alone)")?;
+    for (caption, rows) in [("first contact", first), ("on return", on_return)] {
+        writeln!(f, "\n{caption}:")?;
+        let head = ["", "both", "device", "gateway", "operations", "ratio"];
+        let rows = rows.iter().map(|row| {
+            vec![
+                row.name.clone(),
+                format!("{:.0}", row.both),
+                format!("{:.0}", row.initiator),
+                format!("{:.0}", row.responder),
+                format!("{:.0}", row.operations),
+                format!("{:.2}", row.ratio_to_operations),
+            ]
+        });
+        draw(f, 1, &head, rows)?;
+    }
+    writeln!(f, "\nVerification of a peer: decoded and verified; {rounds} rounds\n")?;
+    let rows = verification.iter().map(|row| {
+        vec![
+            row.name.clone(),
+            row.what.to_owned(),
+            format!("{:.1}", row.microseconds),
+            format!("{:.2}", row.ratio),
+            row.bytes.to_string(),
+        ]
+    });
+    draw(f, 2, &["", "what", "µs", "ratio", "bytes"], rows)
 }
 
 fn memory(f: &mut Formatter<'_>, answer: &Memory) -> fmt::Result {
