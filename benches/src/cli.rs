@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
-use crate::question::{Answer, Effort, handshake, memory, negotiation, records};
+use crate::echo::{Means, serve};
+use crate::question::{Answer, Effort, echo, handshake, memory, negotiation, records};
 use crate::report::Report;
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
@@ -52,8 +53,27 @@ pub enum Question {
         #[command(flatten)]
         common: Common,
     },
+    /// Echoes over the loopback interface through the mio driver, server and clients in
+    /// two processes, beside plain sockets that are driven likewise.
+    Echo {
+        /// How many clients there are, and how many of them wait for their echo at a
+        /// time: like 10000/64. One or several.
+        #[arg(long, value_delimiter = ',', value_name = "CLIENTS/WINDOW", value_parser = crowd)]
+        crowds: Vec<(usize, usize)>,
+        /// What all questions have in common.
+        #[command(flatten)]
+        common: Common,
+    },
     /// All of them.
     All(Common),
+    /// The server of `echo`, which starts it by itself.
+    #[command(hide = true)]
+    EchoServer {
+        /// How it secures what it echoes.
+        means: Means,
+        /// How many clients it will have.
+        clients: usize,
+    },
 }
 
 /// What all questions have in common.
@@ -83,6 +103,7 @@ struct Asked {
     records: bool,
     negotiations: bool,
     memory: Option<Vec<usize>>,
+    echo: Option<Vec<(usize, usize)>>,
 }
 
 impl Asked {
@@ -92,6 +113,7 @@ impl Asked {
             records: true,
             negotiations: true,
             memory: Some(memory::SESSIONS.into()),
+            echo: Some(Vec::new()),
         }
     }
 }
@@ -109,6 +131,8 @@ impl Arguments {
             Question::Records(common) => (asked.records = true, common).1,
             Question::Negotiation(common) => (asked.negotiations = true, common).1,
             Question::Memory { sessions, common } => (asked.memory = Some(sessions), common).1,
+            Question::Echo { crowds, common } => (asked.echo = Some(crowds), common).1,
+            Question::EchoServer { means, clients } => return serve(means, clients),
             Question::All(common) => (asked = Asked::everything(), common).1,
         };
         let rounds = usize::try_from(common.rounds)?;
@@ -131,6 +155,12 @@ impl Arguments {
             eprintln!("measuring memory …");
             answers.push(Answer::Memory(memory::measure(&mut contestants, &sessions)?));
         }
+        if let Some(crowds) = asked.echo {
+            eprintln!("measuring echoes …");
+            let crowds = if crowds.is_empty() { echo::CROWDS.into() } else { crowds };
+            let program = std::env::current_exe()?;
+            answers.push(Answer::Echo(echo::measure(&program, &common.only, &crowds, effort)?));
+        }
         let report = Report::new(answers, missing(&common.only));
         if let Some(directory) = &common.charts {
             for file in report.draw(directory)? {
@@ -142,5 +172,14 @@ impl Arguments {
             false => print!("{report}"),
         }
         Ok(())
+    }
+}
+
+/// A number of clients, and how many wait at a time.
+fn crowd(text: &str) -> Result<(usize, usize), String> {
+    let numbers = text.split_once('/').map(|(clients, window)| (clients.parse(), window.parse()));
+    match numbers {
+        Some((Ok(clients), Ok(window))) if clients > 0 && window > 0 => Ok((clients, window)),
+        _ => Err("write two numbers above 0, like 10000/64".to_owned()),
     }
 }

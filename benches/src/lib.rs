@@ -4,15 +4,18 @@
 //! |---|---|
 //! | [`measure`] | rounds in which all take turns; medians, spreads and ratios |
 //! | [`contestant`] | who is measured: ours with each of its providers, and the peers |
+//! | [`echo`] | echoes over sockets, from a process of its own |
 //! | [`question`] | what is measured, and the answers as values |
 //! | [`report`] | the answers as tables, as JSON and as pictures |
 //! | [`heap`] | how much memory is in use |
 //! | [`cli`] | the command line |
 //!
-//! The peers are those of `conformance/peers`, in this process and this thread.
+//! The peers are those of `conformance/peers`, in this process and this thread, but for
+//! the echoes.
 
 pub mod cli;
 pub mod contestant;
+pub mod echo;
 pub mod heap;
 pub mod measure;
 pub mod question;

@@ -1,5 +1,6 @@
 //! What is measured.
 
+pub mod echo;
 pub mod handshake;
 pub mod memory;
 pub mod negotiation;
@@ -51,6 +52,8 @@ pub enum Answer {
     Negotiation(negotiation::Negotiations),
     /// Of [`memory`].
     Memory(memory::Memory),
+    /// Of [`echo`].
+    Echo(echo::EchoesOfAll),
 }
 
 impl Answer {
@@ -62,6 +65,7 @@ impl Answer {
             Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Negotiation(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Memory(_) => false,
+            Self::Echo(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
-use iot_crypto_bench::question::{Answer, Effort, handshake, memory, negotiation, records};
+use iot_crypto_bench::question::{Answer, Effort, echo, handshake, memory, negotiation, records};
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
 
@@ -151,6 +151,22 @@ fn report(spread: f64) -> Report {
         Answer::Records(records),
         Answer::Negotiation(negotiations),
         Answer::Memory(memory),
+        Answer::Echo(echo::EchoesOfAll {
+            rounds: 3,
+            payload: 64,
+            crowds: vec![echo::OfCrowd {
+                clients: 10_000,
+                window: 64,
+                rows: vec![echo::Row {
+                    name: "ours".to_owned(),
+                    ours: true,
+                    per_second: estimate(98_765.0),
+                    ratio: estimate(0.87),
+                    server_time: estimate(4.25),
+                    clients_time: estimate(5.0),
+                }],
+            }],
+        }),
     ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
@@ -163,6 +179,7 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("320") && calm.contains("too much"), "{calm}");
     assert!(calm.contains("320 ± 5 %") && calm.contains("1.03 ± 5 %"), "{calm}");
     assert!(calm.contains("150.5 ± 5 %"), "{calm}");
+    assert!(calm.contains("98765 ± 5 %") && calm.contains("0.87 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
     assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
@@ -175,13 +192,15 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, negotiation, memory] = &json["answers"].as_array().unwrap()[..] else {
+    let [handshake, records, negotiation, memory, echo] = &json["answers"].as_array().unwrap()[..]
+    else {
         panic!("{json}");
     };
     assert_eq!(handshake["question"], "handshake");
     assert_eq!(handshake["without_cookie"][0]["bytes"], 326);
     assert_eq!(handshake["without_cookie"][0]["microseconds"]["median"], 17.9);
     assert_eq!(records["sizes"][3]["payload"], 1024);
+    assert_eq!(echo["crowds"][0]["rows"][0]["per_second"]["median"], 98_765.0);
     assert_eq!(negotiation["question"], "negotiation");
     assert_eq!(negotiation["on_return"][0]["ratio_to_operations"]["median"], 1.03);
     assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);
@@ -204,6 +223,7 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
         "negotiation-return.svg",
         "memory-10.svg",
         "memory-1000.svg",
+        "echo-10000-64.svg",
     ];
     assert_eq!(Vec::from_iter(names), expected);
     for file in files {

@@ -108,6 +108,27 @@ impl Chart {
                 });
                 charts.into()
             }
+            Answer::Echo(answer) => {
+                let charts = answer.crowds.iter().map(|crowd| Self {
+                    file: format!("echo-{}-{}.svg", crowd.clients, crowd.window),
+                    title: format!(
+                        "Echoes a second over loopback: {} clients, {} at a time",
+                        crowd.clients, crowd.window
+                    ),
+                    unit: "/s",
+                    bars: crowd
+                        .rows
+                        .iter()
+                        .map(|row| Bar {
+                            label: row.name.clone(),
+                            ours: row.ours,
+                            estimate: row.per_second,
+                            decimals: 0,
+                        })
+                        .collect(),
+                });
+                charts.collect()
+            }
             Answer::Memory(answer) => {
                 let charts = answer.sessions.iter().enumerate().map(|(index, sessions)| Self {
                     file: format!("memory-{sessions}.svg"),

@@ -4,6 +4,7 @@ use std::fmt::{self, Formatter};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::question::echo::{EchoesOfAll, OfCrowd};
 use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
 use crate::question::negotiation::Negotiations;
@@ -16,6 +17,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Records(answer) => records(f, answer),
         Answer::Negotiation(answer) => negotiations(f, answer),
         Answer::Memory(answer) => memory(f, answer),
+        Answer::Echo(answer) => echoes(f, answer),
     }
 }
 
@@ -138,4 +140,25 @@ fn memory(f: &mut Formatter<'_>, answer: &Memory) -> fmt::Result {
         [row.who.name.clone(), row.who.suite.to_owned()].into_iter().chain(bytes).collect()
     });
     draw(f, 2, &Vec::from_iter(head.iter().map(String::as_str)), rows)
+}
+
+fn echoes(f: &mut Formatter<'_>, answer: &EchoesOfAll) -> fmt::Result {
+    let EchoesOfAll { rounds, payload, crowds } = answer;
+    writeln!(f, "\nEchoes of {payload} bytes over loopback, two processes; {rounds} rounds")?;
+    writeln!(f, "(ratio: to plain sockets; µs: of the processor, for each echo)")?;
+    for OfCrowd { clients, window, rows } in crowds {
+        writeln!(f, "\n{clients} clients, {window} echoes at a time:")?;
+        let head = ["", "a second", "ratio", "server µs", "clients µs"];
+        let rows = rows.iter().map(|row| {
+            vec![
+                row.name.clone(),
+                format!("{:.0}", row.per_second),
+                format!("{:.2}", row.ratio),
+                format!("{:.2}", row.server_time),
+                format!("{:.2}", row.clients_time),
+            ]
+        });
+        draw(f, 1, &head, rows)?;
+    }
+    Ok(())
 }
