@@ -8,7 +8,7 @@ use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
 use crate::echo::{Means, serve};
-use crate::question::{Answer, Effort, echo, handshake, memory, negotiation, records};
+use crate::question::{Answer, Effort, echo, fleet, handshake, memory, negotiation, records};
 use crate::report::Report;
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
@@ -64,8 +64,30 @@ pub enum Question {
         #[command(flatten)]
         common: Common,
     },
+    /// A gateway with many devices, each asked once a minute: the gateway alone in
+    /// virtual time, and its process on real sockets.
+    Fleet {
+        /// How many devices in virtual time.
+        #[arg(long, default_value_t = fleet::Sizes::default().simulated, value_parser = devices)]
+        devices: usize,
+        /// How many devices on real sockets.
+        #[arg(long, default_value_t = fleet::Sizes::default().real, value_parser = devices)]
+        real: usize,
+        /// How many minutes are measured of each, once all devices have come.
+        #[arg(long, default_value_t = fleet::Sizes::default().minutes, value_parser = devices)]
+        minutes: usize,
+        /// What all questions have in common.
+        #[command(flatten)]
+        common: Common,
+    },
     /// All of them.
     All(Common),
+    /// The gateway of `fleet`, which starts it by itself.
+    #[command(hide = true)]
+    FleetGateway {
+        /// How many devices it will have.
+        devices: usize,
+    },
     /// The server of `echo`, which starts it by itself.
     #[command(hide = true)]
     EchoServer {
@@ -104,6 +126,7 @@ struct Asked {
     negotiations: bool,
     memory: Option<Vec<usize>>,
     echo: Option<Vec<(usize, usize)>>,
+    fleet: Option<fleet::Sizes>,
 }
 
 impl Asked {
@@ -114,6 +137,7 @@ impl Asked {
             negotiations: true,
             memory: Some(memory::SESSIONS.into()),
             echo: Some(Vec::new()),
+            fleet: Some(fleet::Sizes::default()),
         }
     }
 }
@@ -132,6 +156,11 @@ impl Arguments {
             Question::Negotiation(common) => (asked.negotiations = true, common).1,
             Question::Memory { sessions, common } => (asked.memory = Some(sessions), common).1,
             Question::Echo { crowds, common } => (asked.echo = Some(crowds), common).1,
+            Question::Fleet { devices: simulated, real, minutes, common } => {
+                asked.fleet = Some(fleet::Sizes { simulated, real, minutes });
+                common
+            }
+            Question::FleetGateway { devices } => return crate::fleet::serve(devices),
             Question::EchoServer { means, clients } => return serve(means, clients),
             Question::All(common) => (asked = Asked::everything(), common).1,
         };
@@ -161,6 +190,12 @@ impl Arguments {
             let program = std::env::current_exe()?;
             answers.push(Answer::Echo(echo::measure(&program, &common.only, &crowds, effort)?));
         }
+        if let Some(sizes) = asked.fleet {
+            eprintln!("measuring a fleet …");
+            let program = std::env::current_exe()?;
+            let mut progress = |what: &str| eprintln!("  {what}");
+            answers.push(Answer::Fleet(fleet::measure(&program, sizes, &mut progress)?));
+        }
         let report = Report::new(answers, missing(&common.only));
         if let Some(directory) = &common.charts {
             for file in report.draw(directory)? {
@@ -181,5 +216,13 @@ fn crowd(text: &str) -> Result<(usize, usize), String> {
     match numbers {
         Some((Ok(clients), Ok(window))) if clients > 0 && window > 0 => Ok((clients, window)),
         _ => Err("write two numbers above 0, like 10000/64".to_owned()),
+    }
+}
+
+/// How many devices or minutes: not none, and not more than there are addresses for.
+fn devices(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count @ 1..=1_000_000) => Ok(count),
+        _ => Err("write a number from 1 to 1000000".to_owned()),
     }
 }

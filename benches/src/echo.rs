@@ -8,7 +8,7 @@
 mod crowd;
 mod server;
 mod servers;
-mod socket;
+pub(crate) mod socket;
 mod voices;
 
 use std::fmt;
@@ -69,13 +69,13 @@ impl FromStr for Means {
 }
 
 /// The number of a client, by its address: the lower bits of 127.x.y.z.
-fn number(address: std::net::Ipv4Addr) -> Option<usize> {
+pub(crate) fn number(address: std::net::Ipv4Addr) -> Option<usize> {
     let offset = u32::from(address).checked_sub(u32::from(FIRST))?;
     usize::try_from(offset).ok()
 }
 
 /// The address of a client.
-fn address(number: usize) -> anyhow::Result<std::net::Ipv4Addr> {
+pub(crate) fn address(number: usize) -> anyhow::Result<std::net::Ipv4Addr> {
     let offset = u32::try_from(number).context("too many clients")?;
     let address = u32::from(FIRST).saturating_add(offset);
     if address >= u32::from(END) {

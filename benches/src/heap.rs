@@ -97,6 +97,16 @@ pub fn growth<T>(make: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(T,
     Ok((made?, grown.map(|all| Growth { all, rust })))
 }
 
+/// What `run` gives, and how much more than before it the Rust code of this program has in
+/// use, in bytes as `malloc` counts them; 0 where nobody can tell.
+pub fn taken<T>(run: impl FnOnce() -> T) -> (T, isize) {
+    let before = IN_USE.load(Ordering::Relaxed);
+    COUNTING.store(true, Ordering::Relaxed);
+    let made = run();
+    COUNTING.store(false, Ordering::Relaxed);
+    (made, IN_USE.load(Ordering::Relaxed) - before)
+}
+
 /// What `malloc` has given away, in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn in_use() -> Option<usize> {

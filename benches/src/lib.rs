@@ -5,6 +5,8 @@
 //! | [`measure`] | rounds in which all take turns; medians, spreads and ratios |
 //! | [`contestant`] | who is measured: ours with each of its providers, and the peers |
 //! | [`echo`] | echoes over sockets, from a process of its own |
+//! | [`fleet`] | a gateway and its devices, as many as there are to be |
+//! | [`process`] | processes that are measured |
 //! | [`question`] | what is measured, and the answers as values |
 //! | [`report`] | the answers as tables, as JSON and as pictures |
 //! | [`heap`] | how much memory is in use |
@@ -16,7 +18,9 @@
 pub mod cli;
 pub mod contestant;
 pub mod echo;
+pub mod fleet;
 pub mod heap;
 pub mod measure;
+pub mod process;
 pub mod question;
 pub mod report;

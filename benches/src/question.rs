@@ -1,6 +1,7 @@
 //! What is measured.
 
 pub mod echo;
+pub mod fleet;
 pub mod handshake;
 pub mod memory;
 pub mod negotiation;
@@ -54,6 +55,8 @@ pub enum Answer {
     Memory(memory::Memory),
     /// Of [`echo`].
     Echo(echo::EchoesOfAll),
+    /// Of [`fleet`].
+    Fleet(fleet::Fleets),
 }
 
 impl Answer {
@@ -65,6 +68,7 @@ impl Answer {
             Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Negotiation(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Memory(_) => false,
+            Self::Fleet(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Echo(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
-use iot_crypto_bench::question::{Answer, Effort, echo, handshake, memory, negotiation, records};
+use iot_crypto_bench::question::{
+    Answer, Effort, echo, fleet, handshake, memory, negotiation, records,
+};
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
 
@@ -167,6 +169,22 @@ fn report(spread: f64) -> Report {
                 }],
             }],
         }),
+        Answer::Fleet(fleet::Fleets {
+            simulated: fleet::Simulated {
+                devices: 100_000,
+                first_contact: estimate(345.0),
+                load: estimate(0.0123),
+                poll: estimate(7.75),
+                heap: Some(3210),
+            },
+            real: fleet::Real {
+                devices: 10_000,
+                first_contact: 456.0,
+                load: estimate(0.0321),
+                poll: estimate(19.5),
+                memory: 4321,
+            },
+        }),
     ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
@@ -179,6 +197,7 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("320") && calm.contains("too much"), "{calm}");
     assert!(calm.contains("320 ± 5 %") && calm.contains("1.03 ± 5 %"), "{calm}");
     assert!(calm.contains("150.5 ± 5 %"), "{calm}");
+    assert!(calm.contains("1.23 ± 5 %") && calm.contains("3210 of heap"), "{calm}");
     assert!(calm.contains("98765 ± 5 %") && calm.contains("0.87 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
@@ -192,7 +211,8 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, negotiation, memory, echo] = &json["answers"].as_array().unwrap()[..]
+    let [handshake, records, negotiation, memory, echo, fleet] =
+        &json["answers"].as_array().unwrap()[..]
     else {
         panic!("{json}");
     };
@@ -201,6 +221,7 @@ fn json_holds_all_that_was_measured() {
     assert_eq!(handshake["without_cookie"][0]["microseconds"]["median"], 17.9);
     assert_eq!(records["sizes"][3]["payload"], 1024);
     assert_eq!(echo["crowds"][0]["rows"][0]["per_second"]["median"], 98_765.0);
+    assert_eq!(fleet["simulated"]["load"]["median"], 0.0123);
     assert_eq!(negotiation["question"], "negotiation");
     assert_eq!(negotiation["on_return"][0]["ratio_to_operations"]["median"], 1.03);
     assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);

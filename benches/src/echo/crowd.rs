@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use super::server::processor_time;
-use super::socket::Socket;
+use super::socket::{Received, Socket};
 use super::voices::{Voices, voices};
 use super::{Means, address, number};
+use crate::process::processor_time;
 
 /// Room for a datagram.
 const ROOM: usize = 2048;
@@ -16,6 +16,7 @@ const ROOM: usize = 2048;
 /// Clients of one server, each with its own address and session.
 pub struct Crowd {
     socket: Socket,
+    server: SocketAddrV4,
     voices: Box<dyn Voices>,
     clients: usize,
     /// Who says something next.
@@ -48,7 +49,8 @@ impl Crowd {
         payload: usize,
     ) -> anyhow::Result<Self> {
         let mut crowd = Self {
-            socket: Socket::new(server)?,
+            socket: Socket::new()?,
+            server,
             voices: voices(means)?,
             clients,
             next: 0,
@@ -64,16 +66,16 @@ impl Crowd {
     }
 
     fn get_session(&mut self, client: usize) -> anyhow::Result<()> {
-        let Self { socket, voices, outgoing, incoming, .. } = self;
+        let Self { socket, server, voices, outgoing, incoming, .. } = self;
         let from = address(client)?;
         loop {
             while let Some(length) = voices.poll_transmit(client, &mut outgoing[..])? {
-                socket.send(from, outgoing.get(..length).unwrap_or_default())?;
+                socket.send(from, *server, outgoing.get(..length).unwrap_or_default())?;
             }
             if voices.is_connected(client)? {
                 return Ok(());
             }
-            let (to, length) = socket.receive(&mut incoming[..])?;
+            let Received { to, length, .. } = socket.receive(&mut incoming[..])?;
             ensure!(to == from, "a datagram came for {to}");
             voices.receive(client, incoming.get_mut(..length).unwrap_or_default())?;
         }
@@ -107,18 +109,18 @@ impl Crowd {
     }
 
     fn say(&mut self) -> anyhow::Result<()> {
-        let Self { socket, voices, outgoing, payload, .. } = self;
+        let Self { socket, server, voices, outgoing, payload, .. } = self;
         let client = self.next;
         self.next = if client + 1 < self.clients { client + 1 } else { 0 };
         let length = voices.send(client, payload, &mut outgoing[..])?;
-        socket.send(address(client)?, outgoing.get(..length).unwrap_or_default())
+        socket.send(address(client)?, *server, outgoing.get(..length).unwrap_or_default())
     }
 
     /// Waits for an echo: one.
     fn hear(&mut self) -> anyhow::Result<usize> {
         let Self { socket, voices, incoming, payload, .. } = self;
         loop {
-            let (to, length) = socket.receive(&mut incoming[..])?;
+            let Received { to, length, .. } = socket.receive(&mut incoming[..])?;
             let client = number(to).context("a datagram came for nobody")?;
             let datagram = incoming.get_mut(..length).unwrap_or_default();
             // What comes late from the handshake is none.

@@ -108,6 +108,8 @@ impl Chart {
                 });
                 charts.into()
             }
+            // Two numbers of different things are no picture.
+            Answer::Fleet(_) => Vec::new(),
             Answer::Echo(answer) => {
                 let charts = answer.crowds.iter().map(|crowd| Self {
                     file: format!("echo-{}-{}.svg", crowd.clients, crowd.window),

@@ -5,6 +5,7 @@ use std::fmt::{self, Formatter};
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::question::echo::{EchoesOfAll, OfCrowd};
+use crate::question::fleet::Fleets;
 use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
 use crate::question::negotiation::Negotiations;
@@ -18,6 +19,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Negotiation(answer) => negotiations(f, answer),
         Answer::Memory(answer) => memory(f, answer),
         Answer::Echo(answer) => echoes(f, answer),
+        Answer::Fleet(answer) => fleets(f, answer),
     }
 }
 
@@ -161,4 +163,31 @@ fn echoes(f: &mut Formatter<'_>, answer: &EchoesOfAll) -> fmt::Result {
         draw(f, 1, &head, rows)?;
     }
     Ok(())
+}
+
+fn fleets(f: &mut Formatter<'_>, answer: &Fleets) -> fmt::Result {
+    let Fleets { simulated, real } = answer;
+    writeln!(f, "\nA gateway whose devices are each asked for a reading once a minute")?;
+    writeln!(f, "(load: of one core; µs: of the processor)\n")?;
+    let head = ["", "devices", "load %", "each reading µs", "first contact µs", "bytes a device"];
+    let heap = simulated.heap.map(|bytes| format!("{bytes} of heap")).unwrap_or_default();
+    let rows = [
+        vec![
+            "the core, virtual time".to_owned(),
+            simulated.devices.to_string(),
+            format!("{:.2}", simulated.load.scaled(100.0)),
+            format!("{:.2}", simulated.poll),
+            format!("{:.0}", simulated.first_contact),
+            heap,
+        ],
+        vec![
+            "its process, real sockets".to_owned(),
+            real.devices.to_string(),
+            format!("{:.2}", real.load.scaled(100.0)),
+            format!("{:.2}", real.poll),
+            format!("{:.0}", real.first_contact),
+            format!("{} resident", real.memory),
+        ],
+    ];
+    draw(f, 1, &head, rows)
 }
