@@ -8,7 +8,9 @@ use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
 use crate::echo::{Means, serve};
-use crate::question::{Answer, Effort, echo, fleet, handshake, memory, negotiation, records};
+use crate::question::{
+    Answer, Effort, echo, fleet, handshake, memory, negotiation, records, scale,
+};
 use crate::report::Report;
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
@@ -48,6 +50,16 @@ pub enum Question {
     Memory {
         /// How many sessions, one number or several.
         #[arg(long, value_delimiter = ',', default_values_t = memory::SESSIONS)]
+        sessions: Vec<usize>,
+        /// What all questions have in common.
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Our server with 1,000 to 1,000,000 sessions: the time to handle a datagram, and to
+    /// find the next deadline.
+    Scale {
+        /// How many sessions, one number or several.
+        #[arg(long, value_delimiter = ',', default_values_t = scale::SESSIONS, value_parser = devices)]
         sessions: Vec<usize>,
         /// What all questions have in common.
         #[command(flatten)]
@@ -125,6 +137,7 @@ struct Asked {
     records: bool,
     negotiations: bool,
     memory: Option<Vec<usize>>,
+    scale: Option<Vec<usize>>,
     echo: Option<Vec<(usize, usize)>>,
     fleet: Option<fleet::Sizes>,
 }
@@ -136,6 +149,7 @@ impl Asked {
             records: true,
             negotiations: true,
             memory: Some(memory::SESSIONS.into()),
+            scale: Some(scale::SESSIONS.into()),
             echo: Some(Vec::new()),
             fleet: Some(fleet::Sizes::default()),
         }
@@ -155,6 +169,7 @@ impl Arguments {
             Question::Records(common) => (asked.records = true, common).1,
             Question::Negotiation(common) => (asked.negotiations = true, common).1,
             Question::Memory { sessions, common } => (asked.memory = Some(sessions), common).1,
+            Question::Scale { sessions, common } => (asked.scale = Some(sessions), common).1,
             Question::Echo { crowds, common } => (asked.echo = Some(crowds), common).1,
             Question::Fleet { devices: simulated, real, minutes, common } => {
                 asked.fleet = Some(fleet::Sizes { simulated, real, minutes });
@@ -183,6 +198,10 @@ impl Arguments {
         if let Some(sessions) = asked.memory {
             eprintln!("measuring memory …");
             answers.push(Answer::Memory(memory::measure(&mut contestants, &sessions)?));
+        }
+        if let Some(sessions) = asked.scale {
+            eprintln!("measuring a server of {} sizes …", sessions.len());
+            answers.push(Answer::Scale(scale::measure(&sessions, effort)?));
         }
         if let Some(crowds) = asked.echo {
             eprintln!("measuring echoes …");
@@ -219,7 +238,7 @@ fn crowd(text: &str) -> Result<(usize, usize), String> {
     }
 }
 
-/// How many devices or minutes: not none, and not more than there are addresses for.
+/// How many devices, sessions or minutes: not none, and not more than there are addresses for.
 fn devices(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..=1_000_000) => Ok(count),

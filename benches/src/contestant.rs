@@ -4,6 +4,7 @@ mod ours;
 pub mod parties;
 mod peer;
 mod raw;
+pub mod scale;
 mod slots;
 pub mod x509;
 

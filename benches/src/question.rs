@@ -6,6 +6,7 @@ pub mod handshake;
 pub mod memory;
 pub mod negotiation;
 pub mod records;
+pub mod scale;
 
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ pub enum Answer {
     Negotiation(negotiation::Negotiations),
     /// Of [`memory`].
     Memory(memory::Memory),
+    /// Of [`scale`].
+    Scale(scale::Scale),
     /// Of [`echo`].
     Echo(echo::EchoesOfAll),
     /// Of [`fleet`].
@@ -69,6 +72,7 @@ impl Answer {
             Self::Negotiation(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Memory(_) => false,
             Self::Fleet(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Scale(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Echo(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
 use iot_crypto_bench::question::{
-    Answer, Effort, echo, fleet, handshake, memory, negotiation, records,
+    Answer, Effort, echo, fleet, handshake, memory, negotiation, records, scale,
 };
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
@@ -103,6 +103,14 @@ fn the_answers_are_complete_and_the_first_row_is_ours() {
 }
 
 #[test]
+fn a_server_of_any_size_handles_what_its_clients_say() {
+    let answer = scale::measure(&[1, 3, 2000], LITTLE).unwrap();
+    assert_eq!(Vec::from_iter(answer.rows.iter().map(|row| row.sessions)), [1, 3, 2000]);
+    assert!(answer.rows.iter().all(|row| row.datagram.median > 0.0 && row.deadline.median > 0.0));
+    assert_eq!(answer.rows[0].ratio.median, 1.0);
+}
+
+#[test]
 fn a_negotiation_ends_with_one_key_and_takes_both_sides() {
     let answer = negotiation::measure(LITTLE).unwrap();
     for rows in [&answer.first, &answer.on_return] {
@@ -153,6 +161,15 @@ fn report(spread: f64) -> Report {
         Answer::Records(records),
         Answer::Negotiation(negotiations),
         Answer::Memory(memory),
+        Answer::Scale(scale::Scale {
+            rounds: 3,
+            rows: vec![scale::Row {
+                sessions: 1_000_000,
+                datagram: estimate(654.0),
+                ratio: estimate(1.5),
+                deadline: estimate(12.3),
+            }],
+        }),
         Answer::Echo(echo::EchoesOfAll {
             rounds: 3,
             payload: 64,
@@ -198,6 +215,7 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("320 ± 5 %") && calm.contains("1.03 ± 5 %"), "{calm}");
     assert!(calm.contains("150.5 ± 5 %"), "{calm}");
     assert!(calm.contains("1.23 ± 5 %") && calm.contains("3210 of heap"), "{calm}");
+    assert!(calm.contains("654 ± 5 %") && calm.contains("12.3 ± 5 %"), "{calm}");
     assert!(calm.contains("98765 ± 5 %") && calm.contains("0.87 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
@@ -211,7 +229,7 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, negotiation, memory, echo, fleet] =
+    let [handshake, records, negotiation, memory, scale, echo, fleet] =
         &json["answers"].as_array().unwrap()[..]
     else {
         panic!("{json}");
@@ -221,6 +239,7 @@ fn json_holds_all_that_was_measured() {
     assert_eq!(handshake["without_cookie"][0]["microseconds"]["median"], 17.9);
     assert_eq!(records["sizes"][3]["payload"], 1024);
     assert_eq!(echo["crowds"][0]["rows"][0]["per_second"]["median"], 98_765.0);
+    assert_eq!(scale["rows"][0]["datagram"]["median"], 654.0);
     assert_eq!(fleet["simulated"]["load"]["median"], 0.0123);
     assert_eq!(negotiation["question"], "negotiation");
     assert_eq!(negotiation["on_return"][0]["ratio_to_operations"]["median"], 1.03);
@@ -244,6 +263,7 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
         "negotiation-return.svg",
         "memory-10.svg",
         "memory-1000.svg",
+        "scale.svg",
         "echo-10000-64.svg",
     ];
     assert_eq!(Vec::from_iter(names), expected);

@@ -14,7 +14,7 @@ use super::slots::Slots;
 use super::{Connection, Contestant, IDENTITY, Idle, KEY, MAX_DATAGRAM};
 
 /// The time: nothing is lost, so that no timer is ever due.
-const NOW: Instant = Instant::ZERO;
+pub(super) const NOW: Instant = Instant::ZERO;
 /// Room for a datagram.
 pub(super) const BUFFER: usize = MAX_DATAGRAM as usize;
 /// How many sessions a server has at most when only handshakes are measured.
@@ -90,7 +90,7 @@ fn no_random(error: iot_crypto::crypto::EntropyError) -> anyhow::Error {
 
 /// An address in the benchmark's network: a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Address(u32);
+pub(super) struct Address(pub(super) u32);
 
 impl iot_crypto::endpoint::Address for Address {
     fn with_port(self, _: u16) -> Self {

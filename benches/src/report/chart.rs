@@ -110,6 +110,16 @@ impl Chart {
             }
             // Two numbers of different things are no picture.
             Answer::Fleet(_) => Vec::new(),
+            Answer::Scale(answer) => {
+                let bars = answer.rows.iter().map(|row| Bar {
+                    label: format!("{} sessions", row.sessions),
+                    ours: true,
+                    estimate: row.datagram,
+                    decimals: 0,
+                });
+                let title = "A datagram handled by a server of many sessions".to_owned();
+                vec![Self { file: "scale.svg".to_owned(), title, unit: "ns", bars: bars.collect() }]
+            }
             Answer::Echo(answer) => {
                 let charts = answer.crowds.iter().map(|crowd| Self {
                     file: format!("echo-{}-{}.svg", crowd.clients, crowd.window),

@@ -10,6 +10,7 @@ use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
 use crate::question::negotiation::Negotiations;
 use crate::question::records::{Records, Size};
+use crate::question::scale::Scale;
 use crate::question::{Answer, Who};
 
 pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
@@ -18,6 +19,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Records(answer) => records(f, answer),
         Answer::Negotiation(answer) => negotiations(f, answer),
         Answer::Memory(answer) => memory(f, answer),
+        Answer::Scale(answer) => scale(f, answer),
         Answer::Echo(answer) => echoes(f, answer),
         Answer::Fleet(answer) => fleets(f, answer),
     }
@@ -142,6 +144,20 @@ fn memory(f: &mut Formatter<'_>, answer: &Memory) -> fmt::Result {
         [row.who.name.clone(), row.who.suite.to_owned()].into_iter().chain(bytes).collect()
     });
     draw(f, 2, &Vec::from_iter(head.iter().map(String::as_str)), rows)
+}
+
+fn scale(f: &mut Formatter<'_>, answer: &Scale) -> fmt::Result {
+    writeln!(f, "\nA server of many sessions, of which many talk; {} rounds", answer.rounds)?;
+    writeln!(f, "(ns: median ± spread; ratio: to the smallest, which was measured before)\n")?;
+    let rows = answer.rows.iter().map(|row| {
+        vec![
+            row.sessions.to_string(),
+            format!("{:.0}", row.datagram),
+            format!("{:.2}", row.ratio),
+            format!("{:.1}", row.deadline),
+        ]
+    });
+    draw(f, 0, &["sessions", "a datagram", "ratio", "next deadline"], rows)
 }
 
 fn echoes(f: &mut Formatter<'_>, answer: &EchoesOfAll) -> fmt::Result {
