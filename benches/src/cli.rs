@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
-use crate::question::{Answer, Effort, handshake, memory, records};
+use crate::question::{Answer, Effort, encoding, handshake, memory, records};
 use crate::report::Report;
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
@@ -49,6 +49,9 @@ pub enum Question {
         #[command(flatten)]
         common: Common,
     },
+    /// Messages in our CBOR, as JSON, raw, and as CoAP with CBOR and with SenML: bytes,
+    /// and time to encode and to decode. No peer has a part in it.
+    Encoding(Common),
     /// All of them.
     All(Common),
 }
@@ -81,15 +84,20 @@ impl Arguments {
     /// What went wrong.
     pub fn run(self) -> anyhow::Result<()> {
         let sizes = Vec::from(memory::SESSIONS);
-        let (handshakes, records, memory, common) = match self.question {
-            Question::Handshake(common) => (true, false, None, common),
-            Question::Records(common) => (false, true, None, common),
-            Question::Memory { sessions, common } => (false, false, Some(sessions), common),
-            Question::All(common) => (true, true, Some(sizes), common),
+        let (handshakes, records, memory, encodings, common) = match self.question {
+            Question::Handshake(common) => (true, false, None, false, common),
+            Question::Records(common) => (false, true, None, false, common),
+            Question::Memory { sessions, common } => (false, false, Some(sessions), false, common),
+            Question::Encoding(common) => (false, false, None, true, common),
+            Question::All(common) => (true, true, Some(sizes), true, common),
         };
+        let with_peers = handshakes || records || memory.is_some();
         let rounds = usize::try_from(common.rounds)?;
         let effort = Effort { rounds, each: Duration::from_millis(common.each) };
-        let mut contestants = all(&common.only)?;
+        let (mut contestants, left_out) = match with_peers {
+            true => (all(&common.only)?, missing(&common.only)),
+            false => Default::default(),
+        };
         let mut answers = Vec::new();
         if handshakes {
             eprintln!("measuring handshakes …");
@@ -103,7 +111,11 @@ impl Arguments {
             eprintln!("measuring memory …");
             answers.push(Answer::Memory(memory::measure(&mut contestants, &sessions)?));
         }
-        let report = Report::new(answers, missing(&common.only));
+        if encodings {
+            eprintln!("measuring encodings …");
+            answers.push(Answer::Encoding(encoding::measure(effort)?));
+        }
+        let report = Report::new(answers, left_out);
         if let Some(directory) = &common.charts {
             for file in report.draw(directory)? {
                 eprintln!("drawn: {}", file.display());

@@ -1,5 +1,6 @@
 //! What is measured.
 
+pub mod encoding;
 pub mod handshake;
 pub mod memory;
 pub mod records;
@@ -48,6 +49,8 @@ pub enum Answer {
     Records(records::Records),
     /// Of [`memory`].
     Memory(memory::Memory),
+    /// Of [`encoding`].
+    Encoding(encoding::Encodings),
 }
 
 impl Answer {
@@ -58,6 +61,7 @@ impl Answer {
             Self::Handshake(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Memory(_) => false,
+            Self::Encoding(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
-use iot_crypto_bench::question::{Answer, Effort, handshake, memory, records};
+use iot_crypto_bench::question::{Answer, Effort, encoding, handshake, memory, records};
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
 
@@ -118,8 +118,17 @@ fn report(spread: f64) -> Report {
         bytes: vec![Some(320), None],
     }];
     let memory = memory::Memory { sessions: vec![10, 1000], rows };
-    let answers =
-        vec![Answer::Handshake(handshakes), Answer::Records(records), Answer::Memory(memory)];
+    let mut encodings = encoding::measure(LITTLE).unwrap();
+    for row in encodings.messages.iter_mut().flat_map(|message| &mut message.rows) {
+        (row.encode, row.encode_ratio) = (estimate(52.0), estimate(1.25));
+        (row.decode, row.decode_ratio) = (estimate(64.0), estimate(1.5));
+    }
+    let answers = vec![
+        Answer::Handshake(handshakes),
+        Answer::Records(records),
+        Answer::Memory(memory),
+        Answer::Encoding(encodings),
+    ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
 
@@ -129,6 +138,8 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("17.9 ± 5 %") && calm.contains("1.00 ± 5 %"), "{calm}");
     assert!(calm.contains("700 ± 5 %") && calm.contains("1.10 ± 5 %"), "{calm}");
     assert!(calm.contains("320") && calm.contains("too much"), "{calm}");
+    assert!(calm.contains("52 ± 5 %") && calm.contains("1.25 ± 5 %"), "{calm}");
+    assert!(calm.contains("64 ± 5 %") && calm.contains("1.50 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
     assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
@@ -141,7 +152,7 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, memory] = &json["answers"].as_array().unwrap()[..] else {
+    let [handshake, records, memory, encoding] = &json["answers"].as_array().unwrap()[..] else {
         panic!("{json}");
     };
     assert_eq!(handshake["question"], "handshake");
@@ -150,6 +161,26 @@ fn json_holds_all_that_was_measured() {
     assert_eq!(records["sizes"][3]["payload"], 1024);
     assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);
     assert_eq!(memory["rows"][0]["bytes"][1], serde_json::Value::Null);
+    assert_eq!(encoding["question"], "encoding");
+    let ours = &encoding["messages"][0]["rows"][0];
+    assert_eq!((&ours["ours"], &ours["bytes"]), (&true.into(), &8.into()));
+    assert_eq!(ours["decode_ratio"]["median"], 1.5);
+}
+
+/// Times of an encoding alone may have been disturbed.
+#[test]
+fn a_disturbed_encoding_is_a_disturbed_report() {
+    for (upper, disturbed) in [(1.0, false), (1.2, true)] {
+        let mut answer = encoding::measure(LITTLE).unwrap();
+        let calm = Estimate { median: 1.0, lower: 1.0, upper: 1.0 };
+        for row in answer.messages.iter_mut().flat_map(|message| &mut message.rows) {
+            (row.encode, row.encode_ratio) = (calm, calm);
+            (row.decode, row.decode_ratio) = (calm, calm);
+        }
+        answer.messages[6].rows[5].decode_ratio.upper = upper;
+        let report = Report::new(vec![Answer::Encoding(answer)], Vec::new());
+        assert_eq!(report.disturbed, disturbed);
+    }
 }
 
 #[test]
@@ -166,6 +197,7 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
         "records-1024.svg",
         "memory-10.svg",
         "memory-1000.svg",
+        "encoding.svg",
     ];
     assert_eq!(Vec::from_iter(names), expected);
     for file in files {

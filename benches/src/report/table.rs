@@ -4,6 +4,7 @@ use std::fmt::{self, Formatter};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::question::encoding::Encodings;
 use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
 use crate::question::records::{Records, Size};
@@ -14,6 +15,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Handshake(answer) => handshakes(f, answer),
         Answer::Records(answer) => records(f, answer),
         Answer::Memory(answer) => memory(f, answer),
+        Answer::Encoding(answer) => encodings(f, answer),
     }
 }
 
@@ -104,4 +106,27 @@ fn memory(f: &mut Formatter<'_>, answer: &Memory) -> fmt::Result {
         [row.who.name.clone(), row.who.suite.to_owned()].into_iter().chain(bytes).collect()
     });
     draw(f, 2, &Vec::from_iter(head.iter().map(String::as_str)), rows)
+}
+
+fn encodings(f: &mut Formatter<'_>, answer: &Encodings) -> fmt::Result {
+    writeln!(f, "\nEncoding: messages with the same information; {} rounds", answer.rounds)?;
+    writeln!(f, "(ns: median ± spread; ratio: to ours, round by round)")?;
+    for message in &answer.messages {
+        writeln!(f, "\n{}:", message.message)?;
+        let head = ["", "bytes", "encode", "ratio", "decode", "ratio"];
+        let rows = message.rows.iter().map(|row| {
+            vec![
+                row.encoding.to_owned(),
+                row.bytes.to_string(),
+                format!("{:.0}", row.encode),
+                format!("{:.2}", row.encode_ratio),
+                format!("{:.0}", row.decode),
+                format!("{:.2}", row.decode_ratio),
+            ]
+        });
+        draw(f, 1, &head, rows)?;
+    }
+    writeln!(f, "\nall of them, once each:")?;
+    let rows = answer.totals().map(|(row, bytes)| vec![row.encoding.to_owned(), bytes.to_string()]);
+    draw(f, 1, &["", "bytes"], rows)
 }
