@@ -9,7 +9,7 @@ use iot_crypto_peers::Library;
 use crate::contestant::{all, missing, parse_peer};
 use crate::echo::{Means, serve};
 use crate::question::{
-    Answer, Effort, echo, fleet, handshake, memory, negotiation, records, scale,
+    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, records, scale,
 };
 use crate::report::Report;
 
@@ -92,6 +92,9 @@ pub enum Question {
         #[command(flatten)]
         common: Common,
     },
+    /// Messages in our CBOR, as JSON, raw, and as CoAP with CBOR and with SenML: bytes,
+    /// and time to encode and to decode. No peer has a part in it.
+    Encoding(Common),
     /// All of them.
     All(Common),
     /// The gateway of `fleet`, which starts it by itself.
@@ -140,6 +143,7 @@ struct Asked {
     scale: Option<Vec<usize>>,
     echo: Option<Vec<(usize, usize)>>,
     fleet: Option<fleet::Sizes>,
+    encodings: bool,
 }
 
 impl Asked {
@@ -152,6 +156,7 @@ impl Asked {
             scale: Some(scale::SESSIONS.into()),
             echo: Some(Vec::new()),
             fleet: Some(fleet::Sizes::default()),
+            encodings: true,
         }
     }
 }
@@ -175,13 +180,20 @@ impl Arguments {
                 asked.fleet = Some(fleet::Sizes { simulated, real, minutes });
                 common
             }
+            Question::Encoding(common) => (asked.encodings = true, common).1,
             Question::FleetGateway { devices } => return crate::fleet::serve(devices),
             Question::EchoServer { means, clients } => return serve(means, clients),
             Question::All(common) => (asked = Asked::everything(), common).1,
         };
+        let with_peers = asked.handshakes || asked.records || asked.memory.is_some();
         let rounds = usize::try_from(common.rounds)?;
         let effort = Effort { rounds, each: Duration::from_millis(common.each) };
-        let mut contestants = all(&common.only)?;
+        let with_openssl = asked.negotiations || asked.echo.is_some();
+        let (mut contestants, left_out) = match with_peers {
+            true => (all(&common.only)?, missing(&common.only)),
+            false if with_openssl => (Vec::new(), missing(&[Library::OpenSsl])),
+            false => Default::default(),
+        };
         let mut answers = Vec::new();
         if asked.handshakes {
             eprintln!("measuring handshakes …");
@@ -215,7 +227,11 @@ impl Arguments {
             let mut progress = |what: &str| eprintln!("  {what}");
             answers.push(Answer::Fleet(fleet::measure(&program, sizes, &mut progress)?));
         }
-        let report = Report::new(answers, missing(&common.only));
+        if asked.encodings {
+            eprintln!("measuring encodings …");
+            answers.push(Answer::Encoding(encoding::measure(effort)?));
+        }
+        let report = Report::new(answers, left_out);
         if let Some(directory) = &common.charts {
             for file in report.draw(directory)? {
                 eprintln!("drawn: {}", file.display());

@@ -1,6 +1,7 @@
 //! What is measured.
 
 pub mod echo;
+pub mod encoding;
 pub mod fleet;
 pub mod handshake;
 pub mod memory;
@@ -60,6 +61,8 @@ pub enum Answer {
     Echo(echo::EchoesOfAll),
     /// Of [`fleet`].
     Fleet(fleet::Fleets),
+    /// Of [`encoding`].
+    Encoding(encoding::Encodings),
 }
 
 impl Answer {
@@ -74,6 +77,7 @@ impl Answer {
             Self::Fleet(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Scale(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
             Self::Echo(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Encoding(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
         }
     }
 }

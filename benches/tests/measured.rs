@@ -7,7 +7,7 @@ use std::time::Duration;
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
 use iot_crypto_bench::question::{
-    Answer, Effort, echo, fleet, handshake, memory, negotiation, records, scale,
+    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, records, scale,
 };
 use iot_crypto_bench::report::Report;
 use iot_crypto_peers::Library;
@@ -156,6 +156,11 @@ fn report(spread: f64) -> Report {
     for row in &mut negotiations.verification {
         (row.microseconds, row.ratio) = (estimate(150.5), estimate(1.0));
     }
+    let mut encodings = encoding::measure(LITTLE).unwrap();
+    for row in encodings.messages.iter_mut().flat_map(|message| &mut message.rows) {
+        (row.encode, row.encode_ratio) = (estimate(52.0), estimate(1.25));
+        (row.decode, row.decode_ratio) = (estimate(64.0), estimate(1.5));
+    }
     let answers = vec![
         Answer::Handshake(handshakes),
         Answer::Records(records),
@@ -202,6 +207,7 @@ fn report(spread: f64) -> Report {
                 memory: 4321,
             },
         }),
+        Answer::Encoding(encodings),
     ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
@@ -217,6 +223,8 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("1.23 ± 5 %") && calm.contains("3210 of heap"), "{calm}");
     assert!(calm.contains("654 ± 5 %") && calm.contains("12.3 ± 5 %"), "{calm}");
     assert!(calm.contains("98765 ± 5 %") && calm.contains("0.87 ± 5 %"), "{calm}");
+    assert!(calm.contains("52 ± 5 %") && calm.contains("1.25 ± 5 %"), "{calm}");
+    assert!(calm.contains("64 ± 5 %") && calm.contains("1.50 ± 5 %"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
     assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
@@ -229,7 +237,7 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, negotiation, memory, scale, echo, fleet] =
+    let [handshake, records, negotiation, memory, scale, echo, fleet, encoding] =
         &json["answers"].as_array().unwrap()[..]
     else {
         panic!("{json}");
@@ -245,6 +253,26 @@ fn json_holds_all_that_was_measured() {
     assert_eq!(negotiation["on_return"][0]["ratio_to_operations"]["median"], 1.03);
     assert_eq!(records["sizes"][0]["rows"][1]["raw"], true);
     assert_eq!(memory["rows"][0]["bytes"][1], serde_json::Value::Null);
+    assert_eq!(encoding["question"], "encoding");
+    let ours = &encoding["messages"][0]["rows"][0];
+    assert_eq!((&ours["ours"], &ours["bytes"]), (&true.into(), &8.into()));
+    assert_eq!(ours["decode_ratio"]["median"], 1.5);
+}
+
+/// Times of an encoding alone may have been disturbed.
+#[test]
+fn a_disturbed_encoding_is_a_disturbed_report() {
+    for (upper, disturbed) in [(1.0, false), (1.2, true)] {
+        let mut answer = encoding::measure(LITTLE).unwrap();
+        let calm = Estimate { median: 1.0, lower: 1.0, upper: 1.0 };
+        for row in answer.messages.iter_mut().flat_map(|message| &mut message.rows) {
+            (row.encode, row.encode_ratio) = (calm, calm);
+            (row.decode, row.decode_ratio) = (calm, calm);
+        }
+        answer.messages[6].rows[5].decode_ratio.upper = upper;
+        let report = Report::new(vec![Answer::Encoding(answer)], Vec::new());
+        assert_eq!(report.disturbed, disturbed);
+    }
 }
 
 #[test]
@@ -265,6 +293,7 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
         "memory-1000.svg",
         "scale.svg",
         "echo-10000-64.svg",
+        "encoding.svg",
     ];
     assert_eq!(Vec::from_iter(names), expected);
     for file in files {

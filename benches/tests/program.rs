@@ -69,3 +69,16 @@ fn a_peer_that_is_not_linked_is_named_and_left_out() {
     let rows = table.lines().filter(|line| line.starts_with(missing.name()));
     assert_eq!(rows.count(), 0, "{table}");
 }
+
+#[test]
+fn encodings_are_measured_without_a_word_about_peers() {
+    let output = run(&["encoding", "--rounds", "1", "--each", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    for encoding in ["ours, CBOR", "raw", "JSON", "CoAP with CBOR", "CoAP with SenML in JSON"] {
+        let rows = table.lines().filter(|line| line.trim_start().starts_with(encoding));
+        // One for each of seven messages, and one for all of them.
+        assert_eq!(rows.count(), 8, "{table}");
+    }
+    assert!(!table.contains("left out"), "{table}");
+}

@@ -150,14 +150,25 @@ impl Chart {
                         .rows
                         .iter()
                         .filter_map(|row| {
-                            let bytes = (*row.bytes.get(index)?)? as f64;
-                            let estimate = Estimate { median: bytes, lower: bytes, upper: bytes };
+                            let estimate = exactly((*row.bytes.get(index)?)?);
                             let label = label(&row.who.name, row.who.suite);
                             Some(Bar { label, ours: row.who.ours, estimate, decimals: 0 })
                         })
                         .collect(),
                 });
                 charts.collect()
+            }
+            Answer::Encoding(answer) => {
+                let bars = answer.totals().map(|(row, bytes)| {
+                    let (label, estimate) = (row.encoding.to_owned(), exactly(bytes));
+                    Bar { label, ours: row.ours, estimate, decimals: 0 }
+                });
+                vec![Self {
+                    file: "encoding.svg".to_owned(),
+                    title: format!("{} typical messages together", answer.messages.len()),
+                    unit: "bytes",
+                    bars: bars.collect(),
+                }]
             }
         }
     }
@@ -191,6 +202,12 @@ impl Chart {
         }
         Ok(svg)
     }
+}
+
+/// A number that was counted.
+fn exactly(bytes: usize) -> Estimate {
+    let bytes = bytes as f64;
+    Estimate { median: bytes, lower: bytes, upper: bytes }
 }
 
 fn label(name: &str, suite: &str) -> String {

@@ -5,6 +5,7 @@ use std::fmt::{self, Formatter};
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::question::echo::{EchoesOfAll, OfCrowd};
+use crate::question::encoding::Encodings;
 use crate::question::fleet::Fleets;
 use crate::question::handshake::{self, Handshakes};
 use crate::question::memory::Memory;
@@ -22,6 +23,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Scale(answer) => scale(f, answer),
         Answer::Echo(answer) => echoes(f, answer),
         Answer::Fleet(answer) => fleets(f, answer),
+        Answer::Encoding(answer) => encodings(f, answer),
     }
 }
 
@@ -206,4 +208,27 @@ fn fleets(f: &mut Formatter<'_>, answer: &Fleets) -> fmt::Result {
         ],
     ];
     draw(f, 1, &head, rows)
+}
+
+fn encodings(f: &mut Formatter<'_>, answer: &Encodings) -> fmt::Result {
+    writeln!(f, "\nEncoding: messages with the same information; {} rounds", answer.rounds)?;
+    writeln!(f, "(ns: median ± spread; ratio: to ours, round by round)")?;
+    for message in &answer.messages {
+        writeln!(f, "\n{}:", message.message)?;
+        let head = ["", "bytes", "encode", "ratio", "decode", "ratio"];
+        let rows = message.rows.iter().map(|row| {
+            vec![
+                row.encoding.to_owned(),
+                row.bytes.to_string(),
+                format!("{:.0}", row.encode),
+                format!("{:.2}", row.encode_ratio),
+                format!("{:.0}", row.decode),
+                format!("{:.2}", row.decode_ratio),
+            ]
+        });
+        draw(f, 1, &head, rows)?;
+    }
+    writeln!(f, "\nall of them, once each:")?;
+    let rows = answer.totals().map(|(row, bytes)| vec![row.encoding.to_owned(), bytes.to_string()]);
+    draw(f, 1, &["", "bytes"], rows)
 }
