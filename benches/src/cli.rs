@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use iot_crypto_peers::Library;
 
 use crate::contestant::{all, missing, parse_peer};
 use crate::echo::{Means, serve};
+use crate::instructions::{self, Work, perform};
 use crate::question::{
     Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, records, scale,
 };
-use crate::report::Report;
+use crate::report::{Report, table};
 
 /// Measures IoT-Crypto side by side with other implementations of DTLS, on the same
 /// work in the same run.
@@ -97,6 +99,25 @@ pub enum Question {
     Encoding(Common),
     /// All of them.
     All(Common),
+    /// Counts the instructions of handshakes, records and negotiations with valgrind, and
+    /// compares them with their budgets (benches/budgets.toml). Fails if one takes 3 %
+    /// more than that.
+    Instructions {
+        /// Make what was counted the budgets.
+        #[arg(long)]
+        update: bool,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// What `instructions` counts.
+    #[command(hide = true)]
+    Perform {
+        /// What to do.
+        work: Work,
+        /// How many times.
+        count: usize,
+    },
     /// The gateway of `fleet`, which starts it by itself.
     #[command(hide = true)]
     FleetGateway {
@@ -181,6 +202,8 @@ impl Arguments {
                 common
             }
             Question::Encoding(common) => (asked.encodings = true, common).1,
+            Question::Instructions { update, json } => return count(update, json),
+            Question::Perform { work, count } => return perform(work, count),
             Question::FleetGateway { devices } => return crate::fleet::serve(devices),
             Question::EchoServer { means, clients } => return serve(means, clients),
             Question::All(common) => (asked = Asked::everything(), common).1,
@@ -243,6 +266,31 @@ impl Arguments {
         }
         Ok(())
     }
+}
+
+/// Counts instructions, and holds them to their budgets.
+fn count(update: bool, json: bool) -> anyhow::Result<()> {
+    let program = std::env::current_exe()?;
+    let mut progress = |what: &str| eprintln!("counting: {what} …");
+    let all = instructions::count(&program, &mut progress)?;
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(&all)?),
+        false => print!("{}", table::instructions(&all)),
+    }
+    if update {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/budgets.toml");
+        std::fs::write(file, instructions::to_budgets(&all))
+            .with_context(|| format!("can't write {file}"))?;
+        return Ok(());
+    }
+    let over = Vec::from_iter(all.iter().filter(|it| it.is_over()).map(|it| it.work.as_str()));
+    ensure!(
+        over.is_empty(),
+        "over the budget: {}. Find out why; if it is worth it, `instructions --update` makes \
+         what was counted the budgets",
+        over.join(", ")
+    );
+    Ok(())
 }
 
 /// A number of clients, and how many wait at a time.

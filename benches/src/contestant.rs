@@ -11,7 +11,7 @@ pub mod x509;
 use std::fmt::Write as _;
 
 use getrandom::SysRng;
-use iot_crypto::crypto::RustCrypto;
+use iot_crypto::crypto::{Provider, RustCrypto};
 use iot_crypto_host::os_provider;
 use iot_crypto_peers::{Library, Suite, Traffic, Version};
 
@@ -103,6 +103,11 @@ pub fn ours() -> Vec<Box<dyn Contestant>> {
         Box::new(Ours::new("host", os_provider)),
         Box::new(Ours::new("RustCrypto", || RustCrypto::new(SysRng))),
     ]
+}
+
+/// Ours alone, with the providers that `provider` makes.
+pub fn ours_with<P: Provider + 'static>(provider: impl Fn() -> P) -> impl Contestant {
+    Ours::new("own", provider)
 }
 
 /// The peers that are linked, those of `only` if it is not empty.

@@ -9,6 +9,7 @@
 //! | [`process`] | processes that are measured |
 //! | [`question`] | what is measured, and the answers as values |
 //! | [`report`] | the answers as tables, as JSON and as pictures |
+//! | [`instructions`] | how many instructions it takes, and how many it may |
 //! | [`heap`] | how much memory is in use |
 //! | [`cli`] | the command line |
 //!
@@ -20,6 +21,7 @@ pub mod contestant;
 pub mod echo;
 pub mod fleet;
 pub mod heap;
+pub mod instructions;
 pub mod measure;
 pub mod process;
 pub mod question;

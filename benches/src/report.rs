@@ -1,7 +1,7 @@
 //! The answers as tables, as JSON and as pictures.
 
 mod chart;
-mod table;
+pub(crate) mod table;
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;

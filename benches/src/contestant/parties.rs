@@ -86,6 +86,14 @@ pub fn all() -> anyhow::Result<Vec<Box<dyn Parties>>> {
     ])
 }
 
+/// Parties over `provider`.
+///
+/// # Errors
+/// If there are no random numbers.
+pub fn ours_with(provider: impl Provider) -> anyhow::Result<impl Parties> {
+    Ours::new("own", provider)
+}
+
 struct Party {
     identity: PrivateIdentity,
     endorsements: Endorsements,

@@ -4,6 +4,7 @@ use std::fmt::{self, Formatter};
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::instructions::Counted;
 use crate::question::echo::{EchoesOfAll, OfCrowd};
 use crate::question::encoding::Encodings;
 use crate::question::fleet::Fleets;
@@ -231,4 +232,24 @@ fn encodings(f: &mut Formatter<'_>, answer: &Encodings) -> fmt::Result {
     writeln!(f, "\nall of them, once each:")?;
     let rows = answer.totals().map(|(row, bytes)| vec![row.encoding.to_owned(), bytes.to_string()]);
     draw(f, 1, &["", "bytes"], rows)
+}
+
+/// Instructions beside their budgets.
+pub(crate) fn instructions(all: &[Counted]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["", "instructions", "budget", "change"]);
+    for counted in all {
+        let rise = counted.rise().map(|rise| format!("{:+.1} %", rise * 100.0));
+        let mark = if counted.is_over() { " over" } else { "" };
+        table.add_row([
+            counted.work.clone(),
+            counted.instructions.to_string(),
+            counted.budget.map(|budget| budget.to_string()).unwrap_or_default(),
+            rise.unwrap_or_default() + mark,
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    format!("{}\n", table.trim_fmt())
 }
