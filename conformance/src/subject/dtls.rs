@@ -3,7 +3,6 @@
 use core::hash::{Hash, Hasher};
 use core::time::Duration;
 
-use iot_crypto::crypto::RustCrypto;
 use iot_crypto::dtls::{
     Client, CloseReason, Config, ConnectionEvent, CookiePolicy, Datagram, ExtendedMasterSecret,
     PresharedKey, PskIdentity, Server, ServerConfig, ServerEvent, SessionId,
@@ -13,10 +12,10 @@ use iot_crypto::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Failure, Scripted, provider, written};
+use super::{Failure, SubjectProvider, provider, written};
 use crate::hex::Hex;
 
-type Provider = RustCrypto<Scripted>;
+type Provider = SubjectProvider;
 
 /// The largest datagram of a transcript, in bytes.
 const LARGEST: usize = 2048;

@@ -18,7 +18,7 @@
 //! `proptest-regressions`, and tried first from then on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
-#![cfg(feature = "alloc")]
+#![cfg(any(feature = "alloc", host_provider))]
 
 mod amplification;
 mod codecs;
