@@ -1,20 +1,16 @@
 //! Which signatures were found valid, so that none is verified twice.
 
 #[cfg(feature = "alloc")]
-use alloc::collections::BTreeSet;
+use alloc::{boxed::Box, collections::BTreeSet};
 
-use heapless::Deque;
-
-use crate::crypto::Sha256Digest;
+use super::Trust;
+use crate::crypto::{Provider, Sha256Digest};
 use crate::identity::{Credential, Refusal, Role, VerifiedCertificate};
 use crate::time::UnixTime;
 
-use super::Trust;
-use crate::crypto::Provider;
-
 /// How many credentials a party remembers that doesn't say otherwise: those of a
 /// device's gateway, and of the ones that it may move to.
-const FEW: usize = 4;
+const FEW: usize = 3;
 
 /// Remembers of which credentials the signatures were found valid: the one of the
 /// certificate, and the one of the endorsement that was relied on.
@@ -26,18 +22,21 @@ const FEW: usize = 4;
 /// on the list has endorsed.
 #[derive(Clone, Debug, Default)]
 pub struct SignatureMemory {
-    few: Deque<Sha256Digest, FEW>,
+    few: [Option<Sha256Digest>; FEW],
+    /// Which of them came first: the next one takes its place.
+    first: u8,
     #[cfg(feature = "alloc")]
-    many: Option<Generations>,
+    many: Option<Box<Generations>>,
 }
 
 impl SignatureMemory {
-    /// An empty memory for four credentials; when a fifth comes, the first one is
+    /// An empty memory for three credentials; when a fourth comes, the first one is
     /// forgotten.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            few: Deque::new(),
+            few: [None; FEW],
+            first: 0,
             #[cfg(feature = "alloc")]
             many: None,
         }
@@ -59,7 +58,7 @@ impl SignatureMemory {
         if let Some(many) = &mut self.many {
             return many.has(digest);
         }
-        self.few.iter().any(|known| known == digest)
+        self.few.contains(&Some(*digest))
     }
 
     pub(super) fn keep(&mut self, digest: Sha256Digest) {
@@ -67,10 +66,10 @@ impl SignatureMemory {
         if let Some(many) = &mut self.many {
             return many.keep(digest);
         }
-        if self.few.is_full() {
-            self.few.pop_front();
+        if let Some(place) = self.few.get_mut(usize::from(self.first)) {
+            *place = Some(digest);
         }
-        let _ = self.few.push_back(digest);
+        self.first = if usize::from(self.first) + 1 < FEW { self.first + 1 } else { 0 };
     }
 }
 
@@ -157,8 +156,8 @@ mod tests {
             assert!(!memory.has(&digest(number)));
             memory.keep(digest(number));
         }
-        assert!(!memory.has(&digest(0)));
-        assert!((1..5).all(|number| memory.has(&digest(number))));
+        assert!((0..2).all(|number| !memory.has(&digest(number))));
+        assert!((2..5).all(|number| memory.has(&digest(number))));
     }
 
     #[cfg(feature = "alloc")]
