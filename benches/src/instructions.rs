@@ -145,7 +145,8 @@ pub fn count(program: &Path, progress: &mut dyn FnMut(&str)) -> anyhow::Result<V
         let [few, many] = work.repetitions();
         let [less, more] = [run(program, work, few)?, run(program, work, many)?];
         let repetitions = u64::try_from(many - few)?;
-        let instructions = more.saturating_sub(less) / repetitions;
+        ensure!(more > less, "{work}: {many} times took no more instructions than {few}");
+        let instructions = (more - less) / repetitions;
         let work = work.word();
         all.push(Counted { budget: budgets.get(&work).copied(), work, instructions });
     }

@@ -13,7 +13,8 @@ const SIZE: usize = 512;
 ///
 /// What was given away is erased at once, so that whoever sees the memory later learns
 /// nothing of it. A process that is forked while there is a stock shares it with its
-/// child; whoever forks makes a new one there.
+/// child, and a machine that is resumed twice from one snapshot gives it twice: whoever
+/// does that makes a new one afterwards.
 pub struct Stocked<R> {
     source: R,
     stock: Box<Zeroizing<[u8; SIZE]>>,

@@ -9,7 +9,8 @@ use crate::{HostCrypto, Stocked};
 /// ([`HostCrypto::with_key_log`]).
 pub type OsProvider<L = ()> = HostCrypto<Stocked<SysRng>, L>;
 
-/// An [`OsProvider`]; each party has one.
+/// An [`OsProvider`]; each party has one. After a fork, or from a snapshot of the machine,
+/// make a new one ([`Stocked`]).
 #[must_use]
 pub fn os_provider() -> OsProvider {
     HostCrypto::new(Stocked::new(SysRng))

@@ -1,11 +1,13 @@
 //! Several datagrams with one call to the system, where the system can: Linux
-//! reads and writes several (`recvmmsg`, `sendmmsg`), and takes and gives a run of
-//! equally long ones of one peer as if it were one (GSO, GRO). Elsewhere each has a
-//! call of its own.
+//! reads several (`recvmmsg`), and takes and gives a run of equally long ones of one
+//! peer as if it were one (GSO, GRO). Elsewhere each has a call of its own.
+//!
+//! Datagrams to several peers have a call each on Linux, too: `sendmmsg` is not to be
+//! had without unsafe code (nix's reads memory that nobody has written).
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 mod portable;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -72,11 +74,13 @@ impl Ways {
     /// The system's, and [`io::ErrorKind::WouldBlock`] if there is nothing.
     pub(crate) fn read(&mut self, socket: &UdpSocket, slots: &mut [Slot]) -> io::Result<Read> {
         let asked = self.asked.min(slots.len());
-        let filled = system::read(socket, slots.get_mut(..asked).unwrap_or_default())?;
-        let drained = filled < asked;
-        let next = if drained { filled.saturating_add(1) } else { asked.saturating_mul(2) };
+        let read = system::read(socket, slots.get_mut(..asked).unwrap_or_default())?;
+        let next = match read.drained {
+            true => read.slots.saturating_add(1),
+            false => asked.saturating_mul(2),
+        };
         self.asked = next.max(system::FEWEST);
-        Ok(Read { slots: filled, drained })
+        Ok(read)
     }
 
     /// Sends the first ones of `datagrams`; gives how many, at least one.
@@ -88,21 +92,20 @@ impl Ways {
         socket: &UdpSocket,
         datagrams: &[Outgoing<'_>],
     ) -> io::Result<usize> {
+        let Some(first) = datagrams.first() else { return Ok(0) };
         let run = if self.can_segment { run_length(datagrams) } else { 1 };
         if run > 1 {
             match system::write_run(socket, datagrams.get(..run).unwrap_or_default()) {
                 Ok(()) => return Ok(run),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-                // The kernel, or a network interface, can't; each alone may go.
-                Err(_) => self.can_segment = false,
+                Err(error) => tracing::debug!(%error, to = %first.to, "a run is refused"),
             }
         }
-        // As far as the next run, if that can go in one piece.
-        let before_run = |&at: &usize| {
-            self.can_segment && run_length(datagrams.get(at..).unwrap_or_default()) > 1
-        };
-        let end = (1..datagrams.len()).find(before_run).unwrap_or(datagrams.len());
-        system::write(socket, datagrams.get(..end).unwrap_or_default())
+        socket.send_to(first.payload, first.to)?;
+        // What one alone may, a run may not: the kernel, or a network interface, can't.
+        // Where one may not either, the run was refused for another reason.
+        self.can_segment &= run == 1;
+        Ok(1)
     }
 }
 
@@ -240,6 +243,38 @@ mod tests {
         assert!(out.write(&from, &datagrams[1..]).is_err());
         assert_eq!(out.write(&from, &datagrams[2..]).unwrap(), 1);
         assert_eq!(read_all(&to, &mut Ways::of(&to), 2), [[1], [2]]);
+    }
+
+    #[test]
+    fn runs_go_on_after_one_that_no_datagram_of_could_be_sent() {
+        let (from, to, address) = pair();
+        let mut out = Ways::of(&from);
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let refused = [Outgoing { to: nowhere, payload: &[1] }; 2];
+        assert!(out.write(&from, &refused).is_err());
+        assert!(out.can_segment);
+        let good = [Outgoing { to: address, payload: &[1] }; 2];
+        let mut sent = 0;
+        while sent < good.len() {
+            sent += out.write(&from, &good[sent..]).unwrap();
+        }
+        assert_eq!(read_all(&to, &mut Ways::of(&to), 2), [[1], [1]]);
+    }
+
+    #[test]
+    fn one_at_a_time_is_never_taken_for_the_last() {
+        let (from, to, address) = pair();
+        for number in 0..3 {
+            from.send_to(&[number], address).unwrap();
+        }
+        let mut slots: Vec<Slot> = (0..4).map(|_| Slot::new()).collect();
+        for number in 0..3 {
+            let read = portable::read(&to, &mut slots).unwrap();
+            assert_eq!(read, Read { slots: 1, drained: false });
+            assert_eq!(slots[0].buffer[0], number);
+        }
+        let empty = portable::read(&to, &mut slots).unwrap_err();
+        assert_eq!(empty.kind(), io::ErrorKind::WouldBlock);
     }
 
     #[test]

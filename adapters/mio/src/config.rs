@@ -96,9 +96,11 @@ pub struct Config {
     /// The most datagrams, at least 1, that are received, and the most that are
     /// sent, in one turn.
     pub burst: usize,
-    /// The most datagrams, at least 1, that are read, and the most that are sent,
-    /// with one call to the system. Each costs 64 KiB of memory that stays unused as
-    /// long as few come at a time.
+    /// How many datagrams, at least 1, are read with one call to the system before
+    /// another socket has its turn, and are collected before they are sent. Where the
+    /// system gives a run of equally long ones of one peer in one piece (Linux: up to
+    /// 64), that counts once. Each costs 64 KiB of memory that stays unused as long as
+    /// few come at a time.
     pub batch: usize,
 }
 

@@ -58,7 +58,7 @@ impl Inbox {
             return None;
         }
         let slot = self.slots.get_mut(index)?;
-        let end = start.saturating_add(slot.stride).min(slot.length);
+        let end = start.saturating_add(slot.stride.max(1)).min(slot.length);
         self.next = if end < slot.length { (index, end) } else { (index + 1, 0) };
         let payload = slot.buffer.get_mut(start..end)?;
         Some(Received { port: self.port, from: slot.from, payload })

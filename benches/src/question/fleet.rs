@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 
 use crate::fleet::{Fleet, GatewayProcess, Simulation, Work};
@@ -120,6 +120,7 @@ fn simulated(sizes: Sizes, progress: &mut dyn FnMut(&str)) -> anyhow::Result<Sim
         progress(&format!("minute {minute} of {minutes}: {readings} readings"));
         // In the first one, the devices have still come.
         if minute > 0 {
+            ensure!(readings == devices as u64, "{devices} devices gave {readings} readings");
             loads.push(seconds / MINUTE.as_secs_f64());
             polls.push(seconds * 1e6 / readings as f64);
         }
@@ -154,6 +155,8 @@ fn real(program: &Path, sizes: Sizes, progress: &mut dyn FnMut(&str)) -> anyhow:
         let (seconds, readings) =
             (after.seconds - before.seconds, after.readings - before.readings);
         progress(&format!("minute {minute} of {minutes}: {readings} readings, on real sockets"));
+        // Some may come a little before or after the end of the minute.
+        ensure!(readings >= devices as u64 * 9 / 10, "{devices} devices gave {readings} readings");
         loads.push(seconds / MINUTE.as_secs_f64());
         polls.push(seconds * 1e6 / readings as f64);
     }

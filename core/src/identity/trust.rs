@@ -316,14 +316,19 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
         Ok(Recorded::New)
     }
 
-    /// Forgets the revocation of `subject` by `issuer`; `false` if there was none.
-    /// From now on it has no effect: this is for revocations that have none any
-    /// more in any case, since all endorsements of the subject have expired, and
-    /// whose places are needed. Who passes revocations on may bring it again.
+    /// Forgets the revocation of `subject` by `issuer`; `false` if there was none, or
+    /// if the subject is on the list, where the revocation is what keeps its
+    /// endorsements of others from counting.
+    ///
+    /// From now on it has no effect. This is for a revocation whose place is needed,
+    /// of a subject whose endorsements have all expired and whom nobody on the list
+    /// will endorse again, at a verifier with a clock of its own. Who passes
+    /// revocations on may bring it again.
     pub fn drop_revocation(&mut self, issuer: &PartyId, subject: &PartyId) -> bool {
-        remove_where(&mut self.revocations, |known| {
-            known.issuer() == *issuer && known.subject() == *subject
-        })
+        self.party(*subject).is_none()
+            && remove_where(&mut self.revocations, |known| {
+                known.issuer() == *issuer && known.subject() == *subject
+            })
     }
 
     /// Drops a revocation that counts for less than `new`, if there is one.

@@ -1,11 +1,11 @@
 //! Linux's calls for several datagrams.
 
-use super::{Outgoing, Slot};
+use super::{Outgoing, Read, Slot};
 use mio::net::UdpSocket;
 use nix::cmsg_space;
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, RecvMsg, SockaddrStorage,
-    recvmmsg, sendmmsg, sendmsg, setsockopt, sockopt,
+    recvmmsg, sendmsg, setsockopt, sockopt,
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
@@ -22,13 +22,15 @@ pub(super) fn enable_runs(socket: &UdpSocket) {
     }
 }
 
-pub(super) fn read(socket: &UdpSocket, slots: &mut [Slot]) -> io::Result<usize> {
+/// Reads several. When there are fewer than asked for, nothing else was there.
+pub(super) fn read(socket: &UdpSocket, slots: &mut [Slot]) -> io::Result<Read> {
+    let asked = slots.len();
     let read = read_into(socket, slots)?;
     for (slot, message) in slots.iter_mut().zip(&read) {
         let &Message { from, length, stride } = message;
         (slot.from, slot.length, slot.stride) = (from, length, stride.unwrap_or(length));
     }
-    Ok(read.len())
+    Ok(Read { slots: read.len(), drained: read.len() < asked })
 }
 
 /// What is said of the bytes in a slot.
@@ -84,19 +86,4 @@ pub(super) fn write_run(socket: &UdpSocket, datagrams: &[Outgoing<'_>]) -> io::R
     let to = SockaddrStorage::from(first.to);
     sendmsg(socket.as_raw_fd(), &pieces, &control, MsgFlags::MSG_DONTWAIT, Some(&to))?;
     Ok(())
-}
-
-pub(super) fn write(socket: &UdpSocket, datagrams: &[Outgoing<'_>]) -> io::Result<usize> {
-    if let [only] = datagrams {
-        socket.send_to(only.payload, only.to)?;
-        return Ok(1);
-    }
-    let mut headers = MultiHeaders::preallocate(datagrams.len(), None);
-    let payloads: Vec<[IoSlice<'_>; 1]> =
-        datagrams.iter().map(|datagram| [IoSlice::new(datagram.payload)]).collect();
-    let addresses: Vec<Option<SockaddrStorage>> =
-        datagrams.iter().map(|datagram| Some(datagram.to.into())).collect();
-    let flags = MsgFlags::MSG_DONTWAIT;
-    let sent = sendmmsg(socket.as_raw_fd(), &mut headers, &payloads, addresses, [], flags)?;
-    Ok(sent.count())
 }

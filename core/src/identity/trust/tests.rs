@@ -384,6 +384,8 @@ fn full_tables_say_so_and_change_nothing() {
     assert_eq!(world.revoke(&company, partner.id()), Err(TrustError::Full));
     assert!(!world.store.drop_revocation(&partner.id(), &others[4].id()));
     assert!(world.store.drop_revocation(&company.id(), &others[4].id()));
+    // But not that of a party on the list.
+    assert!(!world.store.drop_revocation(&company.id(), &others[0].id()));
     assert_eq!(world.revoke(&company, partner.id()), Ok(Recorded::New));
 
     let endorsement = world.endorsement(&company, 0, 100, DEVICE);

@@ -91,6 +91,9 @@ impl Model {
     }
 
     pub(super) fn forget(&mut self, issuer: usize, subject: usize) -> bool {
+        if self.is_listed(subject) {
+            return false;
+        }
         let before = self.revocations.len();
         self.revocations.retain(|known| *known != (issuer, subject));
         self.revocations.len() < before
