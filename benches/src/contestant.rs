@@ -10,8 +10,10 @@ pub mod x509;
 
 use std::fmt::Write as _;
 
+use anyhow::Context as _;
 use getrandom::SysRng;
 use iot_crypto::crypto::{Provider, RustCrypto};
+use iot_crypto::dtls::{Config, PresharedKey, PskIdentity};
 use iot_crypto_host::os_provider;
 use iot_crypto_peers::{Library, Suite, Traffic, Version};
 
@@ -25,6 +27,17 @@ pub const KEY: [u8; 16] = *b"0123456789abcdef";
 /// The greatest datagram that anyone may send, in bytes of UDP payload; tinydtls can't
 /// be told.
 pub const MAX_DATAGRAM: u16 = 1200;
+
+/// Our settings of DTLS.
+pub(crate) fn our_config() -> Config {
+    Config { max_datagram: MAX_DATAGRAM.into(), ..Config::default() }
+}
+
+/// The key and its name, as ours takes them.
+pub(crate) fn our_credentials() -> anyhow::Result<(PskIdentity, PresharedKey)> {
+    let identity = PskIdentity::new(IDENTITY.as_bytes()).context("the name is too long")?;
+    Ok((identity, PresharedKey::new(&KEY).context("the key is too long")?))
+}
 
 /// Who is measured.
 pub trait Contestant {

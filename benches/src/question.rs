@@ -70,16 +70,20 @@ impl Answer {
     #[must_use]
     pub fn is_disturbed(&self) -> bool {
         match self {
-            Self::Handshake(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
-            Self::Records(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
-            Self::Negotiation(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Handshake(answer) => any_disturbed(answer.estimates()),
+            Self::Records(answer) => any_disturbed(answer.estimates()),
+            Self::Negotiation(answer) => any_disturbed(answer.estimates()),
             Self::Memory(_) => false,
-            Self::Fleet(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
-            Self::Scale(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
-            Self::Echo(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
-            Self::Encoding(answer) => answer.estimates().any(|estimate| estimate.is_disturbed()),
+            Self::Fleet(answer) => any_disturbed(answer.estimates()),
+            Self::Scale(answer) => any_disturbed(answer.estimates()),
+            Self::Echo(answer) => any_disturbed(answer.estimates()),
+            Self::Encoding(answer) => any_disturbed(answer.estimates()),
         }
     }
+}
+
+fn any_disturbed<'e>(mut estimates: impl Iterator<Item = &'e Estimate>) -> bool {
+    estimates.any(Estimate::is_disturbed)
 }
 
 /// The estimates of each series, and their ratios to the first one.

@@ -49,7 +49,8 @@ impl Slot {
 pub(crate) struct Ways {
     /// How many slots to ask for next: about as many as were filled the last time.
     asked: usize,
-    /// Whether a run goes out in one piece: until the system refuses one.
+    /// Whether a run goes out in one piece: until the system refuses one whose first
+    /// datagram it takes alone.
     can_segment: bool,
 }
 

@@ -153,10 +153,11 @@ impl Driver {
     ///
     /// Work is bounded by [`Config::burst`]; sockets are read from in turn, at most
     /// [`Config::batch`] datagrams at a time (runs of them where the system gives
-    /// them in one piece), and what the role answers leaves together, too; what is left is for the next turn, which then does not
-    /// sleep. When the role has an event, the turn ends, so that the caller can
-    /// take it before more comes in. Take all events between two turns: as long
-    /// as one waits, a turn does not sleep.
+    /// them in one piece), and what the role answers leaves together, too; what is
+    /// left is for the next turn, which then does not sleep. When the role has an
+    /// event, the turn ends, so that the caller can take it before more comes in.
+    /// Take all events between two turns: as long as one waits, a turn does not
+    /// sleep.
     ///
     /// # Errors
     /// The event queue's, and [`io::ErrorKind::InvalidInput`] if the role has a

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use iot_crypto::crypto::Provider;
 use iot_crypto::dtls::{
-    Client, CookiePolicy, Datagram, PresharedKey, PskIdentity, Server, ServerConfig, ServerEvent,
+    Client, CookiePolicy, Datagram, PresharedKey, Server, ServerConfig, ServerEvent,
 };
 
 use super::ours::{Address, BUFFER, NOW};
-use super::{IDENTITY, KEY, MAX_DATAGRAM};
+use super::{our_config, our_credentials};
 use crate::measure::time;
 
 /// How many clients keep talking: more than what a processor remembers of where it was.
@@ -38,18 +38,14 @@ impl<P: Provider> Crowded<P> {
     /// # Errors
     /// If a handshake fails.
     pub fn new(mut provider: P, sessions: usize) -> anyhow::Result<Self> {
-        let dtls = iot_crypto::dtls::Config {
-            max_datagram: MAX_DATAGRAM.into(),
-            ..iot_crypto::dtls::Config::default()
-        };
+        let dtls = our_config();
         let config = ServerConfig {
             dtls,
             cookies: CookiePolicy::Never,
             max_sessions: sessions,
             ..ServerConfig::default()
         };
-        let identity = PskIdentity::new(IDENTITY.as_bytes()).context("the name is too long")?;
-        let key = PresharedKey::new(&KEY).context("the key is too long")?;
+        let (identity, key) = our_credentials()?;
         let mut server = Server::new(config, &mut provider)?;
         let (mut talking, apart) = (Vec::new(), sessions.div_ceil(TALKING).max(1));
         for number in 0..sessions {

@@ -14,7 +14,8 @@ use iot_crypto::time::{Deadline, Instant, Reason};
 use iot_crypto::wire::BufferTooSmall;
 use iot_crypto_peers::{Endpoint, Library, Link, LinkEnd, Session, Side, Step, Transport as _};
 
-use super::voices::{config, credentials, settings};
+use super::voices::settings;
+use crate::contestant::{our_config, our_credentials};
 
 /// Payloads that wait to be sent back, each to somebody.
 struct Pending<T> {
@@ -54,11 +55,19 @@ impl<T: Copy> Pending<T> {
     }
 }
 
-/// Copies what is to be sent.
-fn copy(payload: &[u8], buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
-    let room = buffer.get_mut(..payload.len()).ok_or(BufferTooSmall { needed: payload.len() })?;
-    room.copy_from_slice(payload);
-    Ok(payload.len())
+impl Pending<SocketAddr> {
+    /// Sends the first one as it is.
+    fn poll_transmit(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> Result<Option<Transmit<SocketAddr>>, BufferTooSmall> {
+        let Some((to, payload)) = self.first() else { return Ok(None) };
+        let length = payload.len();
+        let room = buffer.get_mut(..length).ok_or(BufferTooSmall { needed: length })?;
+        room.copy_from_slice(payload);
+        self.advance();
+        Ok(Some(Transmit::new(LocalPort::Transmission, to, length)))
+    }
 }
 
 /// Plain sockets.
@@ -84,10 +93,7 @@ impl endpoint::Endpoint for Plain {
         _: Instant,
         buffer: &mut [u8],
     ) -> Result<Option<Transmit<SocketAddr>>, BufferTooSmall> {
-        let Some((to, payload)) = self.0.first() else { return Ok(None) };
-        let length = copy(payload, buffer)?;
-        self.0.advance();
-        Ok(Some(Transmit::new(LocalPort::Transmission, to, length)))
+        self.0.poll_transmit(buffer)
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {
@@ -107,13 +113,13 @@ pub(super) struct Ours<P: Provider> {
 impl<P: Provider> Ours<P> {
     pub(super) fn new(mut provider: P, sessions: usize) -> anyhow::Result<Self> {
         let config = ServerConfig {
-            dtls: config(),
+            dtls: our_config(),
             cookies: CookiePolicy::Never,
             max_sessions: sessions,
             ..ServerConfig::default()
         };
         let server = Server::new(config, &mut provider).map_err(|error| anyhow!("{error}"))?;
-        let (identity, key) = credentials()?;
+        let (identity, key) = our_credentials()?;
         Ok(Self { server, provider, identity, key, pending: Pending::new() })
     }
 }
@@ -236,10 +242,7 @@ impl endpoint::Endpoint for Peer {
         _: Instant,
         buffer: &mut [u8],
     ) -> Result<Option<Transmit<SocketAddr>>, BufferTooSmall> {
-        let Some((to, payload)) = self.pending.first() else { return Ok(None) };
-        let length = copy(payload, buffer)?;
-        self.pending.advance();
-        Ok(Some(Transmit::new(LocalPort::Transmission, to, length)))
+        self.pending.poll_transmit(buffer)
     }
 
     fn poll_timeout(&self) -> Option<Deadline> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, anyhow, bail};
 use iot_crypto::crypto::Provider;
-use iot_crypto::dtls::{Client, Config, ConnectionEvent, Datagram, PresharedKey, PskIdentity};
+use iot_crypto::dtls::{Client, ConnectionEvent, Datagram, PresharedKey, PskIdentity};
 use iot_crypto::time::Instant;
 use iot_crypto_host::os_provider;
 use iot_crypto_peers::{
@@ -10,7 +10,7 @@ use iot_crypto_peers::{
 };
 
 use super::Means;
-use crate::contestant::{IDENTITY, KEY, MAX_DATAGRAM};
+use crate::contestant::{IDENTITY, KEY, MAX_DATAGRAM, our_config, our_credentials};
 
 /// The time: nothing is lost, so that no timer is ever due.
 const NOW: Instant = Instant::ZERO;
@@ -52,17 +52,6 @@ pub(super) fn settings(library: Library) -> Settings {
     Settings { max_datagram, ..Settings::new(IDENTITY, &KEY) }
 }
 
-/// Our settings.
-pub(super) fn config() -> Config {
-    Config { max_datagram: MAX_DATAGRAM.into(), ..Config::default() }
-}
-
-/// Our key and its name.
-pub(super) fn credentials() -> anyhow::Result<(PskIdentity, PresharedKey)> {
-    let identity = PskIdentity::new(IDENTITY.as_bytes()).context("the name is too long")?;
-    Ok((identity, PresharedKey::new(&KEY).context("the key is too long")?))
-}
-
 struct Plain;
 
 impl Voices for Plain {
@@ -102,7 +91,7 @@ struct Ours<P: Provider> {
 
 impl<P: Provider> Ours<P> {
     fn new(provider: P) -> anyhow::Result<Self> {
-        let (identity, key) = credentials()?;
+        let (identity, key) = our_credentials()?;
         Ok(Self { provider, identity, key, clients: Vec::new() })
     }
 }
@@ -110,7 +99,7 @@ impl<P: Provider> Ours<P> {
 impl<P: Provider> Voices for Ours<P> {
     fn add(&mut self) -> anyhow::Result<()> {
         let Self { provider, identity, key, clients } = self;
-        clients.push((Client::new(&config(), provider, NOW, identity, key.clone())?, false));
+        clients.push((Client::new(&our_config(), provider, NOW, identity, key.clone())?, false));
         Ok(())
     }
 
