@@ -151,7 +151,8 @@ impl<P: Provider, A: Address> Table<P, A> {
     }
 
     pub(super) fn session_at(&mut self, address: A) -> Option<(SessionId, &mut Established<P>)> {
-        let place = self.place_at(address)?;
+        let peers = &self.peers;
+        let place = self.sessions.get_again(&address, |place| Some(peers.get(place)?.address))?;
         let peer = self.peers.get_mut(place)?;
         match &mut peer.state {
             PeerState::Session(session) => Some((peer.id, session)),
