@@ -29,7 +29,7 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { simulated: 100_000, real: 10_000, minutes: 3 }
+        Self { simulated: 100_000, real: 100_000, minutes: 3 }
     }
 }
 
