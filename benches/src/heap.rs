@@ -6,13 +6,15 @@
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
 
 /// Whether blocks are counted: where time is measured, that would be measured too.
 static COUNTING: AtomicBool = AtomicBool::new(false);
 /// How much more than at the start the Rust code of this program has in use, in bytes
 /// as `malloc` counts them.
 static IN_USE: AtomicIsize = AtomicIsize::new(0);
+/// How many blocks that code has taken while they were counted.
+static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
 /// The system's allocator, counting when it is told to.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ impl Counting {
     fn count(block: *mut u8, sign: isize) {
         if COUNTING.load(Ordering::Relaxed) {
             IN_USE.fetch_add(sign * size_of_block(block).cast_signed(), Ordering::Relaxed);
+            TAKEN.fetch_add(usize::from(sign > 0), Ordering::Relaxed);
         }
     }
 }
@@ -105,6 +108,14 @@ pub fn taken<T>(run: impl FnOnce() -> T) -> (T, isize) {
     let made = run();
     COUNTING.store(false, Ordering::Relaxed);
     (made, IN_USE.load(Ordering::Relaxed) - before)
+}
+
+/// What `run` gives, and how many blocks of memory the Rust code of this program took for
+/// it.
+pub fn allocations<T>(run: impl FnOnce() -> T) -> (T, usize) {
+    let before = TAKEN.load(Ordering::Relaxed);
+    let (made, _) = taken(run);
+    (made, TAKEN.load(Ordering::Relaxed) - before)
 }
 
 /// What `malloc` has given away, in bytes.
