@@ -11,7 +11,8 @@ use crate::contestant::{all, missing, parse_peer};
 use crate::echo::{Means, serve};
 use crate::instructions::{self, Work, perform};
 use crate::question::{
-    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, records, scale,
+    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, primitives, records,
+    scale,
 };
 use crate::report::{Report, table};
 
@@ -97,6 +98,9 @@ pub enum Question {
     /// Messages in our CBOR, as JSON, raw, and as CoAP with CBOR and with SenML: bytes,
     /// and time to encode and to decode. No peer has a part in it.
     Encoding(Common),
+    /// The primitives that the provider for hosts needs, by the libraries that it could take
+    /// them from: graviola, ring, aws-lc-rs (`--features aws-lc-rs`) and RustCrypto.
+    Primitives(Common),
     /// All of them.
     All(Common),
     /// Counts the instructions of handshakes, records and negotiations with valgrind, and
@@ -165,6 +169,7 @@ struct Asked {
     echo: Option<Vec<(usize, usize)>>,
     fleet: Option<fleet::Sizes>,
     encodings: bool,
+    primitives: bool,
 }
 
 impl Asked {
@@ -178,6 +183,7 @@ impl Asked {
             echo: Some(Vec::new()),
             fleet: Some(fleet::Sizes::default()),
             encodings: true,
+            primitives: true,
         }
     }
 }
@@ -202,6 +208,7 @@ impl Arguments {
                 common
             }
             Question::Encoding(common) => (asked.encodings = true, common).1,
+            Question::Primitives(common) => (asked.primitives = true, common).1,
             Question::Instructions { update, json } => return count(update, json),
             Question::Perform { work, count } => return perform(work, count),
             Question::FleetGateway { devices } => return crate::fleet::serve(devices),
@@ -212,7 +219,7 @@ impl Arguments {
         let rounds = usize::try_from(common.rounds)?;
         let effort = Effort { rounds, each: Duration::from_millis(common.each) };
         let with_openssl = asked.negotiations || asked.echo.is_some();
-        let (mut contestants, left_out) = match with_peers {
+        let (mut contestants, mut left_out) = match with_peers {
             true => (all(&common.only)?, missing(&common.only)),
             false if with_openssl => (Vec::new(), missing(&[Library::OpenSsl])),
             false => Default::default(),
@@ -253,6 +260,11 @@ impl Arguments {
         if asked.encodings {
             eprintln!("measuring encodings …");
             answers.push(Answer::Encoding(encoding::measure(effort)?));
+        }
+        if asked.primitives {
+            eprintln!("measuring primitives …");
+            answers.push(Answer::Primitives(primitives::measure(effort)?));
+            left_out.extend(primitives::missing());
         }
         let report = Report::new(answers, left_out);
         if let Some(directory) = &common.charts {

@@ -1,5 +1,6 @@
 //! Who is measured: ours with each of its providers, and the peers.
 
+pub mod door;
 mod ours;
 pub mod parties;
 mod peer;

@@ -6,6 +6,7 @@ pub mod fleet;
 pub mod handshake;
 pub mod memory;
 pub mod negotiation;
+pub mod primitives;
 pub mod records;
 pub mod scale;
 
@@ -63,6 +64,8 @@ pub enum Answer {
     Fleet(fleet::Fleets),
     /// Of [`encoding`].
     Encoding(encoding::Encodings),
+    /// Of [`primitives`].
+    Primitives(primitives::Primitives),
 }
 
 impl Answer {
@@ -78,6 +81,7 @@ impl Answer {
             Self::Scale(answer) => any_disturbed(answer.estimates()),
             Self::Echo(answer) => any_disturbed(answer.estimates()),
             Self::Encoding(answer) => any_disturbed(answer.estimates()),
+            Self::Primitives(answer) => any_disturbed(answer.estimates()),
         }
     }
 }

@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
+use iot_crypto_bench::contestant::door::Door;
 use iot_crypto_bench::contestant::{Contestant, all, missing, ours};
 use iot_crypto_bench::measure::Estimate;
 use iot_crypto_bench::question::{
-    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, records, scale,
+    Answer, Effort, echo, encoding, fleet, handshake, memory, negotiation, primitives, records,
+    scale,
 };
 use iot_crypto_bench::report::Report;
+use iot_crypto_host::os_provider;
 use iot_crypto_peers::Library;
 
 const LITTLE: Effort = Effort { rounds: 3, each: Duration::from_micros(1) };
@@ -129,6 +132,43 @@ fn a_negotiation_ends_with_one_key_and_takes_both_sides() {
     assert_eq!(theirs, usize::from(Library::OpenSsl.version().is_some()));
 }
 
+#[test]
+fn every_primitive_is_measured_with_our_provider_first_or_its_absence_explained() {
+    let answer = primitives::measure(LITTLE).unwrap();
+    let first = &answer.operations[0];
+    let everyone = Vec::from_iter(first.rows.iter().map(|row| row.library.as_str()));
+    for measured in &answer.operations {
+        let able = measured.rows.iter().map(|row| row.library.as_str());
+        let unable = measured.left_out.iter().map(|left_out| left_out.library.as_str());
+        let mut named = Vec::from_iter(able.chain(unable));
+        assert_eq!(named.len(), everyone.len(), "{measured:?}");
+        named.retain(|library| !everyone.contains(library));
+        assert!(named.is_empty(), "{named:?}");
+        let [ratio, ..] = &measured.rows[..] else { panic!("nobody: {measured:?}") };
+        assert_eq!((ratio.ratio.median, ratio.ratio.spread()), (1.0, 0.0));
+        assert!(measured.rows.iter().all(|row| row.nanoseconds.median > 0.0));
+        // Ours can do whatever a provider is asked for.
+        let asked = measured.operation != "verify, key uncompressed";
+        assert_eq!(measured.rows.iter().filter(|row| row.ours).count(), if asked { 2 } else { 0 });
+    }
+    let unable = |library: &str, operation: &str| {
+        let measured = answer.operations.iter().filter(|it| it.operation == operation);
+        let mut left_out = measured.flat_map(|it| &it.left_out);
+        left_out.any(|left_out| left_out.library.starts_with(library) && !left_out.why.is_empty())
+    };
+    assert!(unable("ring", "shared secret") && unable("ring", "sign"));
+    assert!(!unable("ring", "seal") && !unable("ring", "verify, key uncompressed"));
+}
+
+#[test]
+fn a_server_answers_a_stranger_and_drops_what_was_repeated() {
+    let mut door = Door::new(os_provider()).unwrap();
+    for _ in 0..3 {
+        door.knock().unwrap();
+        door.replay().unwrap();
+    }
+}
+
 /// A report with made-up numbers.
 fn report(spread: f64) -> Report {
     let mut handshakes = handshake::measure(&mut ours(), LITTLE).unwrap();
@@ -160,6 +200,10 @@ fn report(spread: f64) -> Report {
     for row in encodings.messages.iter_mut().flat_map(|message| &mut message.rows) {
         (row.encode, row.encode_ratio) = (estimate(52.0), estimate(1.25));
         (row.decode, row.decode_ratio) = (estimate(64.0), estimate(1.5));
+    }
+    let mut primitives = primitives::measure(LITTLE).unwrap();
+    for row in primitives.operations.iter_mut().flat_map(|operation| &mut operation.rows) {
+        (row.nanoseconds, row.ratio) = (estimate(432.0), estimate(1.75));
     }
     let answers = vec![
         Answer::Handshake(handshakes),
@@ -208,6 +252,7 @@ fn report(spread: f64) -> Report {
             },
         }),
         Answer::Encoding(encodings),
+        Answer::Primitives(primitives),
     ];
     Report::new(answers, missing(&[Library::TinyDtls]))
 }
@@ -225,6 +270,8 @@ fn a_table_never_shows_a_time_or_ratio_without_its_spread() {
     assert!(calm.contains("98765 ± 5 %") && calm.contains("0.87 ± 5 %"), "{calm}");
     assert!(calm.contains("52 ± 5 %") && calm.contains("1.25 ± 5 %"), "{calm}");
     assert!(calm.contains("64 ± 5 %") && calm.contains("1.50 ± 5 %"), "{calm}");
+    assert!(calm.contains("432 ± 5 %") && calm.contains("1.75 ± 5 %"), "{calm}");
+    assert!(calm.contains("shared secret: without ring"), "{calm}");
     assert!(!calm.contains("(!)"), "{calm}");
     let disturbed = report(0.2).to_string();
     assert!(disturbed.contains("17.9 ± 20 % (!)"), "{disturbed}");
@@ -237,7 +284,7 @@ fn json_holds_all_that_was_measured() {
     let json: serde_json::Value = serde_json::from_str(&report.to_json().unwrap()).unwrap();
     assert_eq!(json["disturbed"], true);
     assert_eq!(json["disturbed_from"], 0.1);
-    let [handshake, records, negotiation, memory, scale, echo, fleet, encoding] =
+    let [handshake, records, negotiation, memory, scale, echo, fleet, encoding, primitives] =
         &json["answers"].as_array().unwrap()[..]
     else {
         panic!("{json}");
@@ -257,6 +304,10 @@ fn json_holds_all_that_was_measured() {
     let ours = &encoding["messages"][0]["rows"][0];
     assert_eq!((&ours["ours"], &ours["bytes"]), (&true.into(), &8.into()));
     assert_eq!(ours["decode_ratio"]["median"], 1.5);
+    assert_eq!(primitives["question"], "primitives");
+    let seal = &primitives["operations"][0];
+    assert_eq!((&seal["operation"], &seal["rows"][0]["ours"]), (&"seal".into(), &true.into()));
+    assert_eq!(seal["rows"][1]["nanoseconds"]["median"], 432.0);
 }
 
 /// Times of an encoding alone may have been disturbed.
@@ -271,6 +322,21 @@ fn a_disturbed_encoding_is_a_disturbed_report() {
         }
         answer.messages[6].rows[5].decode_ratio.upper = upper;
         let report = Report::new(vec![Answer::Encoding(answer)], Vec::new());
+        assert_eq!(report.disturbed, disturbed);
+    }
+}
+
+/// Times of a primitive alone, likewise.
+#[test]
+fn a_disturbed_primitive_is_a_disturbed_report() {
+    for (upper, disturbed) in [(1.0, false), (1.2, true)] {
+        let mut answer = primitives::measure(LITTLE).unwrap();
+        let calm = Estimate { median: 1.0, lower: 1.0, upper: 1.0 };
+        for row in answer.operations.iter_mut().flat_map(|operation| &mut operation.rows) {
+            (row.nanoseconds, row.ratio) = (calm, calm);
+        }
+        answer.operations[16].rows[1].nanoseconds.upper = upper;
+        let report = Report::new(vec![Answer::Primitives(answer)], Vec::new());
         assert_eq!(report.disturbed, disturbed);
     }
 }
@@ -308,8 +374,8 @@ fn a_chart_is_svg_with_a_bar_and_a_label_for_each() {
 }
 
 #[test]
-fn every_peer_is_there() {
-    let missing = missing(&[]);
+fn every_peer_and_library_is_there() {
+    let missing = [missing(&[]), primitives::missing()].concat();
     let required = std::env::var("CI").is_ok_and(|ci| ci == "true");
     assert!(!required || missing.is_empty(), "{}", missing.join("\n"));
     for missing in missing {

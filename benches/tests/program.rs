@@ -82,3 +82,18 @@ fn encodings_are_measured_without_a_word_about_peers() {
     }
     assert!(!table.contains("left out"), "{table}");
 }
+
+#[test]
+fn a_library_that_is_not_linked_is_named_and_left_out() {
+    let output = run(&["primitives", "--rounds", "1", "--each", "1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let table = text(&output.stdout);
+    for library in ["IoT-Crypto (host)", "ring", "aws-lc-rs", "IoT-Crypto (RustCrypto)"] {
+        let rows = table.lines().filter(|line| line.trim_start().starts_with(library)).count();
+        let is_linked = library != "aws-lc-rs" || cfg!(feature = "aws-lc-rs");
+        assert_eq!(rows > 0, is_linked, "{library}: {table}");
+        assert_eq!(table.contains(&format!("left out: {library}: ")), !is_linked, "{table}");
+    }
+    // Peers have no part in it.
+    assert!(!table.contains("OpenSSL") && !table.contains("GnuTLS"), "{table}");
+}

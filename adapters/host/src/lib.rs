@@ -4,13 +4,13 @@
 //! [`HostCrypto`] computes the same as the core's [`RustCrypto`], signatures included,
 //! several times as fast. Each primitive comes from the library that was measured to
 //! be the fastest of graviola, aws-lc-rs and ring, among those whose interface can
-//! serve a [`Provider`]:
+//! serve a [`Provider`] (`iot-crypto-bench primitives` measures them side by side):
 //!
 //! | primitive | from | why |
 //! |---|---|---|
 //! | ChaCha20-Poly1305 | ring | the fastest at every size, and between two records a key takes no more than its 32 bytes. aws-lc-rs allocates for each key, and graviola takes about twice as long |
 //! | X25519 | graviola | the fastest; ring does not take an existing key |
-//! | P-256 | graviola | verifies as fast as the two others. Its multiple of the generator is the fastest, and all that signing needs of it: aws-lc-rs signs with random nonces only, ring with keys of its own making |
+//! | P-256 | graviola | verifies as fast as the two others. Its multiple of the generator is the fastest, and all that signing needs of it: aws-lc-rs and ring sign with random nonces only, and graviola mixes random bytes into its own |
 //! | SHA-256, HKDF | RustCrypto | as fast as any |
 //! | HMAC | on RustCrypto's SHA-256 | with the key made ready, the fastest for short messages |
 //!

@@ -106,7 +106,7 @@ impl<P: Provider> Crowded<P> {
     }
 }
 
-fn handshake<P: Provider>(
+pub(super) fn handshake<P: Provider>(
     server: &mut Server<P, Address>,
     provider: &mut P,
     address: Address,

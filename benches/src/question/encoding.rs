@@ -132,6 +132,11 @@ impl Encodings {
     }
 }
 
+/// The messages, each with what it is.
+pub fn messages() -> impl Iterator<Item = (&'static str, Message<'static>)> {
+    samples().into_iter().map(|sample| (sample.name, sample.message))
+}
+
 /// Measures all messages in all encodings.
 ///
 /// # Errors

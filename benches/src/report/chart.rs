@@ -108,8 +108,9 @@ impl Chart {
                 });
                 charts.into()
             }
-            // Two numbers of different things are no picture.
-            Answer::Fleet(_) => Vec::new(),
+            // Two numbers of different things are no picture, and the primitives are too
+            // many of them.
+            Answer::Fleet(_) | Answer::Primitives(_) => Vec::new(),
             Answer::Scale(answer) => {
                 let bars = answer.rows.iter().map(|row| Bar {
                     label: format!("{} sessions", row.sessions),

@@ -1,5 +1,7 @@
 //! The answers as tables for people.
 
+mod primitives;
+
 use std::fmt::{self, Formatter};
 
 use comfy_table::{CellAlignment, Table, presets};
@@ -25,6 +27,7 @@ pub(super) fn write(f: &mut Formatter<'_>, answer: &Answer) -> fmt::Result {
         Answer::Echo(answer) => echoes(f, answer),
         Answer::Fleet(answer) => fleets(f, answer),
         Answer::Encoding(answer) => encodings(f, answer),
+        Answer::Primitives(answer) => primitives::primitives(f, answer),
     }
 }
 
