@@ -8,10 +8,10 @@
 //!
 //! | primitive | from | why |
 //! |---|---|---|
-//! | ChaCha20-Poly1305 | ring | the fastest at every size, and between two records a key takes no more than its 32 bytes. aws-lc-rs allocates for each key, and graviola takes about twice as long |
+//! | ChaCha20-Poly1305 | ring | the fastest at every size, and between two records a key takes no more than its 32 bytes. aws-lc-rs allocates for each key, and graviola takes up to twice as long |
 //! | X25519 | graviola | the fastest; ring does not take an existing key |
-//! | P-256 | graviola | verifies as fast as the two others. Its multiple of the generator is the fastest, and all that signing needs of it: aws-lc-rs and ring sign with random nonces only, and graviola mixes random bytes into its own |
-//! | SHA-256, HKDF | RustCrypto | as fast as any |
+//! | P-256 | graviola | with a compressed key, which is what certificates have, it verifies as fast as aws-lc-rs; ring takes none. Its multiple of the generator is the fastest, and all that signing needs of it: aws-lc-rs and ring sign with random nonces only, and graviola mixes random bytes into its own |
+//! | SHA-256, HKDF | RustCrypto | about as fast as any |
 //! | HMAC | on RustCrypto's SHA-256 | with the key made ready, the fastest for short messages |
 //!
 //! graviola needs a processor with AVX2, ADX and BMI2 (most since 2014), or with the
