@@ -1,0 +1,6 @@
+//! Shows the linker where the memory of the chip is laid down.
+
+fn main() {
+    println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
+    println!("cargo::rerun-if-changed=memory.x");
+}
