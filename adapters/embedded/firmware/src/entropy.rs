@@ -13,6 +13,14 @@ use semihosting::io::Read as _;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoEntropy;
 
+impl core::fmt::Display for NoEntropy {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the source of entropy gave none")
+    }
+}
+
+impl core::error::Error for NoEntropy {}
+
 /// The source. Not to be copied, as a piece of hardware would not be.
 pub struct Entropy(());
 

@@ -1,5 +1,6 @@
 //! The temperature of the chip, from the sensor in its ADC (data sheet, 12.2.6).
 
+use crate::clock::Clock;
 use crate::registers::{Adc, Timer};
 
 /// The last of the four sample sequencers, which takes one sample.
@@ -22,8 +23,9 @@ const SAMPLE: u32 = 0x3FF;
 const ONCE: u32 = 1;
 const START_AND_TRIGGER: u32 = 1 << 5 | 1;
 
-/// The looks for a sample until it is given up; it takes some microseconds.
-const PATIENCE: u32 = 100_000;
+/// How long a sample is waited for, in milliseconds; it takes some microseconds, and in
+/// QEMU on a busy machine longer.
+const PATIENCE: u64 = 500;
 
 /// The ADC gave no sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +55,16 @@ impl Thermometer {
     ///
     /// # Errors
     /// [`NoSample`] if the ADC gives none.
-    pub fn read(&mut self) -> Result<i32, NoSample> {
+    pub fn read(&mut self, clock: &Clock) -> Result<i32, NoSample> {
         while self.take().is_some() {}
         self.timer.control.set(START_AND_TRIGGER);
-        let sample = (0..PATIENCE).find_map(|_| self.take());
+        let until = clock.now() + PATIENCE;
+        let sample = loop {
+            match self.take() {
+                None if clock.now() < until => {}
+                taken => break taken,
+            }
+        };
         self.timer.control.set(0);
         // 2.7 V less a volt for each 75 degrees above -55 (data sheet, 12.2.6).
         let microvolts = sample.ok_or(NoSample)? * 3_000_000 / SAMPLE;

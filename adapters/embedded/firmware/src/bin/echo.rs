@@ -27,7 +27,7 @@ const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 fn main() -> ! {
     let Some(mut board) = Board::take() else { semihosting::process::exit(1) };
     say!("started; the stack is ", stack::peak(), " bytes deep");
-    match board.thermometer.read() {
+    match board.thermometer.read(&board.clock) {
         Ok(temperature) => say!("temperature ", temperature, " millidegrees"),
         Err(_) => say!("no temperature"),
     }
@@ -63,10 +63,10 @@ fn main() -> ! {
         semihosting::process::exit(1);
     }
     say!("listening");
+    let mut is_over = false;
     loop {
         let at = now(&board);
         let got = interface.poll_ingress_single(at, &mut board.ethernet, &mut sockets);
-        let mut is_over = false;
         let socket = sockets.get_mut::<Socket<'_>>(handle);
         let mut datagram = [0; 1280];
         if socket.can_send()
@@ -78,11 +78,13 @@ fn main() -> ! {
                 board.lamp.set(!is_on);
                 say!("lamp ", if board.lamp.is_on() { "on" } else { "off" });
             }
-            is_over = datagram.starts_with(b"end");
-            let _ = socket.send_slice(datagram, from);
+            is_over |= datagram.starts_with(b"end");
+            // From its own address, also if it was sent to everyone's.
+            let _ = socket.send_slice(datagram, from.endpoint);
         }
         interface.poll_egress(at, &mut board.ethernet, &mut sockets);
-        if is_over {
+        // The answer to the last one may have to wait for an address.
+        if is_over && sockets.get::<Socket<'_>>(handle).send_queue() == 0 {
             say!("the stack was ", stack::peak(), " bytes deep");
             semihosting::process::exit(0);
         }

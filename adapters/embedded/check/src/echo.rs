@@ -1,0 +1,123 @@
+//! What is checked of the board itself, with the program `echo` on it: every part works,
+//! and the flash outlasts a loss of power.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::board::{Board, Source};
+use crate::bridge::Broadcast;
+use crate::firmware;
+use crate::machine::Machine;
+use crate::network::{Inbound, Medium, Network};
+
+/// The port of the program.
+const ECHO: u16 = 7;
+
+/// How many datagrams go there and back.
+const DATAGRAMS: u8 = 100;
+
+/// How long one may take.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// The longest of them.
+const LONGEST: usize = 1232;
+
+/// Checks every part of a board that is on a network of this kind.
+///
+/// # Errors
+/// The step that was not taken.
+pub fn check(medium: Medium) -> Result<()> {
+    let program = firmware::build("echo")?;
+    let board = Board::new()?;
+    for start in 1..=2 {
+        let network = Network::new(medium, board.folder(), inbound(medium)?)?;
+        let machine = live(&board, &network, &program, start)?;
+        machine.lose_power();
+    }
+    board.set_entropy(Source::Missing)?;
+    let network = Network::new(medium, board.folder(), inbound(medium)?)?;
+    let mut machine = Machine::start(&board, &network, &program)?;
+    machine.step("it says that it has no entropy", |line| (line == "no entropy").then_some(()))?;
+    machine.step("it listens all the same", |line| (line == "listening").then_some(()))?;
+    let socket = caller(&network)?;
+    exchange(&socket, b"end")?;
+    machine.step("it tells the depth of its stack", |line| number(line, "the stack was "))?;
+    let status = machine.end()?;
+    ensure!(status.success(), "the program ended with {status}");
+    Ok(())
+}
+
+fn inbound(medium: Medium) -> Result<Inbound> {
+    let broadcast = match medium {
+        Medium::User => None,
+        Medium::Bridge => {
+            // Any free port, to be bound again by the bridge.
+            let heard = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?.local_addr()?.port();
+            Some(Broadcast { heard, delivered: ECHO })
+        }
+    };
+    Ok(Inbound { service: Some(ECHO), broadcast })
+}
+
+/// One life of the board, from power on until it is switched off.
+fn live(board: &Board, network: &Network, program: &Path, start: u32) -> Result<Machine> {
+    let mut machine = Machine::start(board, network, program)?;
+    machine.step("it starts", |line| line.starts_with("started").then_some(()))?;
+    let temperature =
+        machine.step("it measures its temperature", |line| number(line, "temperature "))?;
+    ensure!((-40_000..150_000).contains(&temperature), "{temperature} is no temperature");
+    machine.step("it has entropy", |line| number(line, "random "))?;
+    let starts =
+        machine.step("it counts its starts in its flash", |line| number(line, "start "))?;
+    ensure!(starts == i64::from(start), "it counts {starts} starts instead of {start}");
+    machine.step("it listens", |line| (line == "listening").then_some(()))?;
+    let socket = caller(network)?;
+    for number in 0..DATAGRAMS {
+        let length = 1 + LONGEST * usize::from(number) / usize::from(DATAGRAMS);
+        exchange(&socket, &vec![number; length])?;
+    }
+    println!("  ok it sends {DATAGRAMS} datagrams back");
+    if let Some(everyone) = network.everyone {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_broadcast(true)?;
+        socket.set_read_timeout(Some(ANSWER))?;
+        socket.send_to(b"everyone", everyone)?;
+        let mut buffer = [0; 2048];
+        let length = socket.recv(&mut buffer).context("it does not hear a broadcast")?;
+        ensure!(buffer.get(..length) == Some(b"everyone"), "something else comes back");
+        println!("  ok it hears a broadcast");
+    }
+    for state in ["lamp on", "lamp off"] {
+        exchange(&socket, b"lamp")?;
+        machine.step(&format!("it switches its {state}"), |line| (line == state).then_some(()))?;
+    }
+    Ok(machine)
+}
+
+/// A socket that is connected with the board.
+fn caller(network: &Network) -> Result<UdpSocket> {
+    let service = network.service.context("the network has no way to the board")?;
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    socket.connect(service)?;
+    socket.set_read_timeout(Some(ANSWER))?;
+    Ok(socket)
+}
+
+/// Sends a datagram and takes it back.
+fn exchange(socket: &UdpSocket, datagram: &[u8]) -> Result<()> {
+    socket.send(datagram)?;
+    let mut buffer = [0; 2048];
+    let length = socket
+        .recv(&mut buffer)
+        .with_context(|| format!("{} bytes don't come back", datagram.len()))?;
+    ensure!(buffer.get(..length) == Some(datagram), "something else comes back");
+    Ok(())
+}
+
+/// The number that follows `before` in a line.
+fn number(line: &str, before: &str) -> Option<i64> {
+    line.strip_prefix(before)?.split(' ').next()?.parse().ok()
+}
