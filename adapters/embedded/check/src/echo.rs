@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::board::{Board, Source};
 use crate::bridge::Broadcast;
 use crate::firmware;
+use crate::instructions::Counter;
 use crate::machine::Machine;
 use crate::network::{Inbound, Medium, Network};
 
@@ -37,6 +38,7 @@ pub fn check(medium: Medium) -> Result<()> {
         let machine = live(&board, &network, &program, start)?;
         machine.lose_power();
     }
+    count(&board, medium, &program)?;
     board.set_entropy(Source::Missing)?;
     let network = Network::new(medium, board.folder(), inbound(medium)?)?;
     let mut machine = Machine::start(&board, &network, &program)?;
@@ -47,6 +49,28 @@ pub fn check(medium: Medium) -> Result<()> {
     machine.step("it tells the depth of its stack", |line| number(line, "the stack was "))?;
     let status = machine.end()?;
     ensure!(status.success(), "the program ended with {status}");
+    Ok(())
+}
+
+/// Checks that the instructions of two lives on the same board are the same, to the last
+/// one, from the start until the first line is said.
+fn count(board: &Board, medium: Medium, program: &Path) -> Result<()> {
+    let points = [("start", "Reset"), ("line", "iot_crypto_firmware::console::write_line")];
+    let counter = Counter::new(board.folder(), program, &points)?;
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        let network = Network::new(medium, board.folder(), Inbound::default())?;
+        let mut machine = Machine::start_with(board, &network, program, &counter.options())?;
+        machine.step("it starts, counted", |line| line.starts_with("started").then_some(()))?;
+        let passages = counter.passages()?;
+        let (Some(start), Some(line)) = (passages.first(), passages.get(1)) else {
+            bail!("it is at neither point, or only at one: {passages:?}");
+        };
+        ensure!((start.point.as_str(), line.point.as_str()) == ("start", "line"));
+        counts.push(line.count - start.count);
+    }
+    ensure!(counts.first() == counts.last(), "two starts differ: {counts:?} instructions");
+    println!("  ok two starts take the same instructions: {}", counts.first().unwrap_or(&0));
     Ok(())
 }
 

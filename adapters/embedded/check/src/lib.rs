@@ -8,6 +8,7 @@
 //! | [`network`] | how the board reaches this machine: through QEMU's network, or by Ethernet frames |
 //! | [`bridge`] | the other end of these frames |
 //! | [`machine`] | a board that runs, and what it says |
+//! | [`instructions`] | how many instructions it executes, exactly |
 //! | [`echo`] | what is checked of the board itself |
 
 #![forbid(unsafe_code)]
@@ -16,5 +17,6 @@ pub mod board;
 pub mod bridge;
 pub mod echo;
 pub mod firmware;
+pub mod instructions;
 pub mod machine;
 pub mod network;

@@ -7,7 +7,7 @@
 use core::net::{IpAddr, SocketAddr};
 
 use embedded_storage::nor_flash::ReadNorFlash as _;
-use iot_crypto::connection::{NetworkKey, NetworkKeys};
+use iot_crypto::connection::NetworkKeys;
 use iot_crypto::crypto::RustCrypto;
 use iot_crypto::device::{Device, DeviceEvent, DeviceTrust};
 use iot_crypto::endpoint::{Destination, Endpoint as _, LocalPort};
@@ -93,11 +93,9 @@ fn load(flash: &mut Flash, provider: Provider) -> Option<Party<Provider, DeviceT
     let part = next_part(flash, &mut at, &mut buffer)?;
     let company = Certificate::decode(part).ok()?;
     let part = next_part(flash, &mut at, &mut buffer)?;
-    let key = NetworkKey::decode(&provider, part).ok()?;
+    let keys = NetworkKeys::decode(&provider, part).ok()?;
     let mut trust = DeviceTrust::new();
     trust.add_party(&provider, &company, Authority::Full).ok()?;
-    let mut keys = NetworkKeys::new();
-    keys.add(key).ok()?;
     let endorsements = Endorsements::new(&[endorsement]).ok()?;
     Party::new(provider, identity, endorsements, trust, keys, WallClock::unknown()).ok()
 }
