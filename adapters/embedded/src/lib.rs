@@ -7,6 +7,7 @@
 //! | [`node`] | the device with its handlers and its store; every driver runs it |
 //! | [`store`] | what is kept on flash, safe against the loss of power |
 //! | [`entropy`] | health tests of a source of noise, and a generator over it |
+//! | [`accelerator`] | a provider that uses what the chip has |
 //! | [`flash`] | flash in memory, for images and tests |
 //!
 //! A whole device is in `examples/thermostat.rs`.
@@ -25,6 +26,7 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod accelerator;
 pub mod entropy;
 pub mod event;
 pub mod flash;
