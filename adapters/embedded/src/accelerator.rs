@@ -232,3 +232,85 @@ impl<P: Provider, H: Accelerator> Provider for Accelerated<P, H> {
         self.software.log_secret(label, client_random, secret);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use chacha20::ChaCha20Rng;
+    use iot_crypto::crypto::RustCrypto;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    fn software() -> RustCrypto<ChaCha20Rng> {
+        RustCrypto::new(ChaCha20Rng::from_seed([1; 32]))
+    }
+
+    /// A chip with ChaCha20-Poly1305, that is busy every other time.
+    #[derive(Default)]
+    struct Chip {
+        asked: Cell<u32>,
+        done: Cell<u32>,
+    }
+
+    impl Chip {
+        fn is_busy(&self) -> bool {
+            self.asked.set(self.asked.get() + 1);
+            let is_busy = self.asked.get().is_multiple_of(2);
+            self.done.set(self.done.get() + u32::from(!is_busy));
+            is_busy
+        }
+    }
+
+    impl Accelerator for Chip {
+        const HAS_AEAD: bool = true;
+
+        fn seal(
+            &self,
+            key: &SymmetricKey,
+            nonce: &Nonce,
+            aad: &[u8],
+            in_out: &mut [u8],
+        ) -> Option<Tag> {
+            let key = software().aead_key(key);
+            (!self.is_busy()).then(|| software().seal(&key, nonce, aad, in_out))
+        }
+
+        fn open(
+            &self,
+            key: &SymmetricKey,
+            nonce: &Nonce,
+            aad: &[u8],
+            in_out: &mut [u8],
+            tag: &Tag,
+        ) -> Option<Result<(), Invalid>> {
+            let key = software().aead_key(key);
+            (!self.is_busy()).then(|| software().open(&key, nonce, aad, in_out, tag))
+        }
+    }
+
+    #[test]
+    fn records_are_the_same_whoever_seals_them() {
+        let provider = Accelerated::new(software(), Chip::default());
+        let secret = SymmetricKey::new([7; 32]);
+        let key = provider.aead_key(&secret);
+        let (nonce, aad, plaintext) = ([3; 12], b"header", *b"what is sealed");
+        for _ in 0..4 {
+            let mut sealed = plaintext;
+            let tag = provider.seal(&key, &nonce, aad, &mut sealed);
+            let mut expected = plaintext;
+            let by_software = software().aead_key(&secret);
+            assert_eq!(tag, software().seal(&by_software, &nonce, aad, &mut expected));
+            assert_eq!(sealed, expected);
+            // The chip and the software, in turn: an odd number of calls each time.
+            let mut opened = sealed;
+            assert_eq!(provider.open(&key, &nonce, aad, &mut opened, &tag), Ok(()));
+            assert_eq!(opened, plaintext);
+            let mut forged = sealed;
+            assert_eq!(provider.open(&key, &nonce, b"other", &mut forged, &tag), Err(Invalid));
+        }
+        let chip = provider.hardware();
+        assert_eq!((chip.asked.get(), chip.done.get()), (12, 6));
+    }
+}
