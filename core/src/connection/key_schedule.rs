@@ -3,7 +3,7 @@
 
 use core::convert::Infallible;
 
-use minicbor::{Encode, Encoder};
+use minicbor::Encode;
 
 use crate::crypto::{Provider, Secret, Sha256, Sha256Digest, SharedSecret, SymmetricKey};
 use crate::wire::cbor;
@@ -80,8 +80,7 @@ fn append<H: Sha256>(hash: &mut H, message: &impl Encode<()>) {
 }
 
 fn hash_encoding<H: Sha256>(hash: &mut H, message: &impl Encode<()>) {
-    // A hash takes everything, so that encoding itself can't fail.
-    let _ = message.encode(&mut Encoder::new(Hashing(hash)), &mut ());
+    cbor::encode_into(message, &mut Hashing(hash));
 }
 
 /// Hashes what is written to it.

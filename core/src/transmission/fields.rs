@@ -1,6 +1,7 @@
 //! The elements of a CBOR array, read one by one: no more and no fewer than its
 //! head says.
 
+use minicbor::data::Type;
 use minicbor::decode::Error;
 use minicbor::{Decode, Decoder};
 
@@ -30,7 +31,15 @@ impl<'d, 'b> Fields<'d, 'b> {
 
     /// An element that may be null, or left out at the end of the array.
     pub(super) fn optional<T: Decode<'b, ()>>(&mut self) -> Result<Option<T>, Error> {
-        if self.left == 0 { Ok(None) } else { self.next() }
+        if self.left == 0 {
+            return Ok(None);
+        }
+        // minicbor's own way to read a null can skip anything, which is a lot of code.
+        let decoder = self.element()?;
+        if decoder.datatype()? == Type::Null {
+            return decoder.null().map(|()| None);
+        }
+        decoder.decode().map(Some)
     }
 
     /// The number of elements that are left.

@@ -37,11 +37,19 @@ where
     if decoder.position() != bytes.len() {
         return Err(DecodeError::Trailing);
     }
-    let mut encoder = Encoder::new(Comparison { rest: bytes });
-    match value.encode(&mut encoder, &mut ()) {
-        Ok(()) if encoder.writer().rest.is_empty() => Ok(value),
+    let mut comparison = Comparison { rest: Some(bytes) };
+    encode_into(&value, &mut comparison);
+    match comparison.rest {
+        Some([]) => Ok(value),
         _ => Err(DecodeError::NotDeterministic),
     }
+}
+
+/// Encodes `value` into `sink`. Sinks don't fail, and are all of one type, so that the
+/// code that encodes is there once.
+pub(crate) fn encode_into<T: Encode<()>>(value: &T, sink: &mut dyn Write<Error = Infallible>) {
+    // An encoding fails only where its sink does.
+    let _ = value.encode(&mut Encoder::new(sink), &mut ());
 }
 
 /// Encodes `value` at the start of `buffer`; returns the length.
@@ -49,10 +57,10 @@ where
 /// # Errors
 /// [`BufferTooSmall`], with the length that suffices.
 pub fn encode<T: Encode<()>>(value: &T, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
-    let mut encoder = Encoder::new(super::Writer::new(buffer));
-    // The writer counts on past its end, so that encoding itself can't fail.
-    let _ = value.encode(&mut encoder, &mut ());
-    encoder.into_writer().finish()
+    let mut writer = super::Writer::new(buffer);
+    // The writer counts on past its end.
+    encode_into(value, &mut writer);
+    writer.finish()
 }
 
 /// The length of `value`'s encoding, in bytes.
@@ -138,24 +146,17 @@ impl Write for super::Writer<'_> {
     }
 }
 
-/// A sink that accepts only the bytes that it was made with.
+/// A sink that expects certain bytes.
 struct Comparison<'a> {
-    rest: &'a [u8],
-}
-
-struct Differs;
-
-impl core::fmt::Display for Differs {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the encoding differs")
-    }
+    /// What is still to come; `None` if something else came.
+    rest: Option<&'a [u8]>,
 }
 
 impl Write for Comparison<'_> {
-    type Error = Differs;
+    type Error = Infallible;
 
-    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Differs> {
-        self.rest = self.rest.strip_prefix(bytes).ok_or(Differs)?;
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.rest = self.rest.and_then(|rest| rest.strip_prefix(bytes));
         Ok(())
     }
 }
