@@ -9,12 +9,15 @@
 //! | [`entropy`] | health tests of a source of noise, and a generator over it |
 //! | [`accelerator`] | a provider that uses what the chip has |
 //! | [`flash`] | flash in memory, for images and tests |
+//! | [`driver`] | the loop of any role over any UDP stack ([`udp`]) |
+//! | `embassy` | the same over embassy-net |
 //!
 //! A whole device is in `examples/thermostat.rs`.
 //!
 //! # Features
 //!
 //! `defmt`: [`event::Event`] and the errors can be logged by defmt.
+//! `embassy`: the driver over embassy-net.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -27,6 +30,9 @@
 extern crate std;
 
 pub mod accelerator;
+pub mod driver;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 pub mod entropy;
 pub mod event;
 pub mod flash;
@@ -35,3 +41,8 @@ pub mod node;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod udp;
+
+#[cfg(all(doctest, feature = "embassy"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
