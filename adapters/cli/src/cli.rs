@@ -3,7 +3,9 @@
 use clap::{ArgAction, Args, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::commands::{Context, check, demo, endorse, identity, network, revoke, run, trust};
+use crate::commands::{
+    Context, check, demo, endorse, identity, image, network, revoke, run, trust,
+};
 use crate::error::Error;
 use crate::exit::{self, Exit};
 use crate::output::{Color, Format};
@@ -76,6 +78,12 @@ pub enum Command {
     /// It reads the configuration and everything that it names, as the role itself
     /// would, and tells every mistake with its place: FILE:LINE:COLUMN.
     Check(check::Check),
+    /// Make the flash image of a device that is a microcontroller.
+    ///
+    /// It has what the configuration names: the identity, its endorsements, whom the
+    /// device trusts, and the keys of its network. The rest of the configuration is that
+    /// of the firmware.
+    Image(image::Image),
     /// Run a device: measure, obey and raise alerts.
     ///
     /// It finds its gateway, proves who it is, and then answers data requests and
@@ -116,6 +124,7 @@ impl Cli {
             Command::Trust(command) => command.run(&context),
             Command::Revoke(command) => command.run(&context),
             Command::Check(command) => command.run(&context),
+            Command::Image(command) => command.run(&mut context),
             Command::Device(command) => command.run(&context),
             Command::Gateway(command) => command.run(&context),
             Command::Cloud(command) => command.run(&context),

@@ -4,6 +4,7 @@ pub mod check;
 pub mod demo;
 pub mod endorse;
 pub mod identity;
+pub mod image;
 pub mod network;
 pub mod revoke;
 pub mod run;

@@ -173,7 +173,7 @@ pub fn read_limited(source: &mut impl io::Read) -> io::Result<Option<Zeroizing<S
 /// [`FileError::Exists`], [`FileError::Write`].
 pub fn write(
     path: &Path,
-    contents: &str,
+    contents: impl AsRef<[u8]>,
     access: Access,
     existing: Existing,
 ) -> Result<(), FileError> {
@@ -188,7 +188,7 @@ pub fn write(
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(directory)
         .map_err(failed)?;
-    file.write_all(contents.as_bytes()).map_err(failed)?;
+    file.write_all(contents.as_ref()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     match existing {
         Existing::Replace => file.persist(path).map(drop).map_err(|error| failed(error.error))?,

@@ -1,0 +1,138 @@
+//! `iot-crypto image`: make what a microcontroller finds in its flash.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use clap::Args;
+use iot_crypto::device::DeviceTrust;
+use iot_crypto::identity::TrustError;
+use iot_crypto_embedded::store::{Provisioning, Store, USUAL_LEN};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::Context;
+use crate::config::DeviceConfig;
+use crate::document::Document;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::files::{self, Access, Existing};
+use crate::flash::Flash;
+use crate::trust_file::Contents;
+
+/// The greatest length of a region, in bytes.
+const MAX_LEN: i64 = 1 << 20;
+
+/// The arguments of `image`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The image is private, as the identity is. A programmer writes it to the start of the
+region that the firmware gives its store; for the crate iot-crypto-embedded:
+Store::open(flash, region).
+
+Examples:
+  iot-crypto image thermometer.toml --out thermometer.image
+  iot-crypto image valve.toml --word 8 --length 4096 --out valve.image")]
+pub struct Image {
+    /// The configuration of the device
+    file: PathBuf,
+    /// Write the image to FILE
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Replace FILE if it exists
+    #[arg(long)]
+    force: bool,
+    /// The length of the region in bytes: an even number of whole pages of the flash
+    #[arg(long, value_name = "BYTES", default_value_t = USUAL_LEN,
+        value_parser = clap::value_parser!(u32).range(64..=MAX_LEN))]
+    length: u32,
+    /// The word of the flash in bytes, the least that it writes: 1, 2, 4, 8, 16 or 32
+    #[arg(long, value_name = "BYTES", default_value = "4", value_parser = ["1", "2", "4", "8", "16", "32"])]
+    word: String,
+}
+
+#[derive(Serialize)]
+struct Made {
+    file: PathBuf,
+    name: String,
+    id: String,
+    length: u32,
+}
+
+impl fmt::Display for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, name, id, length } = self;
+        write!(f, "{}: {length} bytes for {name} ({id}); private", file.display())
+    }
+}
+
+impl Image {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn run(&self, context: &mut Context) -> Result<Exit, Error> {
+        let existing = Existing::with_force(self.force);
+        files::check_absent(&self.out, existing)?;
+        let config = DeviceConfig::load(&context.provider, &self.file)?;
+        let document = Document::read(&config.party.trust)?;
+        let contents = Contents::check(&context.provider, &document)?;
+        let image = match self.word.as_str() {
+            "1" => self.image::<1>(context, &config, &contents)?,
+            "2" => self.image::<2>(context, &config, &contents)?,
+            "8" => self.image::<8>(context, &config, &contents)?,
+            "16" => self.image::<16>(context, &config, &contents)?,
+            "32" => self.image::<32>(context, &config, &contents)?,
+            _ => self.image::<4>(context, &config, &contents)?,
+        };
+        files::write(&self.out, &*image, Access::Private, existing)?;
+        context.format.print(&Made {
+            file: self.out.clone(),
+            name: config.party.identity.certificate().name().to_string(),
+            id: config.party.identity.id().to_string(),
+            length: self.length,
+        })?;
+        Ok(Exit::Success)
+    }
+
+    fn image<const WORD: usize>(
+        &self,
+        context: &mut Context,
+        config: &DeviceConfig,
+        contents: &Contents,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let provider = &mut context.provider;
+        let trusted: Vec<_> =
+            contents.parties.iter().map(|party| (&party.certificate, party.authority)).collect();
+        let held: Vec<_> = contents
+            .held
+            .iter()
+            .map(|held| (held.subject.fingerprint(provider), &held.endorsement))
+            .collect();
+        let provisioning = Provisioning {
+            identity: &config.party.identity,
+            endorsements: &config.party.endorsements,
+            trusted: &trusted,
+            held: &held,
+            network: &config.party.network,
+        };
+        let flash = Flash::<WORD>::erased(self.length);
+        let failed = |error| Error::usage(format!("no image can be made: {error}"));
+        let mut store =
+            Store::provision(flash, 0..self.length, provider, &provisioning).map_err(failed)?;
+        let mut trust: DeviceTrust = store.trust(provider).map_err(failed)?;
+        for revocation in &contents.revocations {
+            match trust.revoke(provider, revocation) {
+                // One whose issuer is not listed has no effect.
+                Ok(_) | Err(TrustError::UnknownIssuer) => {}
+                Err(error) => {
+                    return Err(Error::usage(format!(
+                        "a device on a microcontroller has no room for all revocations of the \
+                         trust file: {error}; take out those that it does not need"
+                    )));
+                }
+            }
+        }
+        store.save_revocations(&trust).map_err(failed)?;
+        Ok(store.into_flash().into_bytes())
+    }
+}
