@@ -9,14 +9,18 @@
 //! | [`bridge`] | the other end of these frames |
 //! | [`machine`] | a board that runs, and what it says |
 //! | [`instructions`] | how many instructions it executes, exactly |
+//! | [`parties`] | the gateway, and the files of all parties |
 //! | [`echo`] | what is checked of the board itself |
+//! | [`device`] | what is checked of the device on it |
 
 #![forbid(unsafe_code)]
 
 pub mod board;
 pub mod bridge;
+pub mod device;
 pub mod echo;
 pub mod firmware;
 pub mod instructions;
 pub mod machine;
 pub mod network;
+pub mod parties;

@@ -5,8 +5,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use iot_crypto_firmware_check::echo;
 use iot_crypto_firmware_check::network::Medium;
+use iot_crypto_firmware_check::{device, echo};
 
 /// Build the firmware, run it in QEMU, and check each step that it takes.
 ///
@@ -31,7 +31,12 @@ fn main() -> ExitCode {
             println!("  FAILED: {error:#}");
             failed += 1;
         }
+        println!("the device on it");
+        if let Err(error) = device::check(*medium) {
+            println!("  FAILED: {error:#}");
+            failed += 1;
+        }
     }
-    println!("{} passed, {failed} failed", media.len() - failed);
+    println!("{} passed, {failed} failed", 2 * media.len() - failed);
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

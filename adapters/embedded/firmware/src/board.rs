@@ -13,10 +13,11 @@ use crate::thermometer::Thermometer;
 /// administered).
 pub const HARDWARE_ADDRESS: [u8; 6] = [0x02, 0x49, 0x6f, 0x54, 0x00, 0x01];
 
-/// The parts of the board, each of which there is once.
-pub struct Board {
+/// The parts of the board, each of which there is once; the Ethernet controller is for
+/// frames of up to `WORDS` [`words`](crate::ethernet::words).
+pub struct Board<const WORDS: usize> {
     /// The Ethernet controller.
-    pub ethernet: Ethernet,
+    pub ethernet: Ethernet<WORDS>,
     /// The time since the start.
     pub clock: Clock,
     /// Sleep.
@@ -35,7 +36,7 @@ pub struct Board {
 /// timers 0 and 1; the Ethernet controller with its transceiver, and port F.
 const CLOCK_GATES: [u32; 3] = [1 << 16, 0b11 << 16, 1 << 30 | 1 << 28 | 1 << 5];
 
-impl Board {
+impl<const WORDS: usize> Board<WORDS> {
     /// Wakes the board up; `None` if it was taken before.
     #[must_use]
     pub fn take() -> Option<Self> {

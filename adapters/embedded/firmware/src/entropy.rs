@@ -6,35 +6,24 @@
 //! and by one that works again. What comes from it is raw: a health test belongs before
 //! it.
 
+use iot_crypto_embedded::entropy::{EntropySource, SourceError};
 use semihosting::fs::File;
 use semihosting::io::Read as _;
 
-/// The source gave no bytes: the host has no file `entropy`, or it has come to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoEntropy;
-
-impl core::fmt::Display for NoEntropy {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("the source of entropy gave none")
-    }
-}
-
-impl core::error::Error for NoEntropy {}
-
-/// The source. Not to be copied, as a piece of hardware would not be.
+/// The source. It can be shared, and is not to be copied, as a piece of hardware would
+/// not be.
 pub struct Entropy(());
 
 impl Entropy {
     pub(crate) const fn new() -> Self {
         Self(())
     }
+}
 
-    /// Fills `bytes` with what the source gives, raw.
-    ///
-    /// # Errors
-    /// [`NoEntropy`]; what is in `bytes` then is of no use. The call may be repeated.
-    pub fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        let mut file = File::open(c"entropy").map_err(|_| NoEntropy)?;
-        file.read_exact(bytes).map_err(|_| NoEntropy)
+impl EntropySource for &Entropy {
+    /// Gives no bytes if the host has no file `entropy`, or it has come to its end.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), SourceError> {
+        let mut file = File::open(c"entropy").map_err(|_| SourceError)?;
+        file.read_exact(bytes).map_err(|_| SourceError)
     }
 }

@@ -5,10 +5,6 @@ use smoltcp::time::Instant;
 
 use crate::registers::EthernetController;
 
-/// The longest frame, in bytes, without its checksum: an IP packet of 1,280 bytes, as
-/// every IPv6 link must carry (RFC 8200 section 5), and the header of 14.
-pub const MAX_FRAME: usize = 14 + 1280;
-
 /// The header of a frame, which the length in the queue of frames to send doesn't count.
 const HEADER: usize = 14;
 
@@ -21,8 +17,12 @@ const CHECKSUM: usize = 4;
 /// The controller's own memory for received frames, in bytes.
 const RECEIVE_QUEUE: usize = 2048;
 
-/// The longest frame in words, with its length and checksum.
-const WORDS: usize = (LENGTH + MAX_FRAME + CHECKSUM).div_ceil(4);
+/// The words that a frame with an IP packet of up to `mtu` bytes takes, with its length and
+/// checksum.
+#[must_use]
+pub const fn words(mtu: usize) -> usize {
+    (LENGTH + HEADER + mtu + CHECKSUM).div_ceil(4)
+}
 
 /// Bits of the registers.
 mod bits {
@@ -41,18 +41,21 @@ mod bits {
 }
 
 /// What the queues take and give, in words: the length of a frame, then the frame.
-type Frame = [[u8; 4]; WORDS];
+type Frame<const WORDS: usize> = [[u8; 4]; WORDS];
 
-/// The Ethernet controller.
-pub struct Ethernet {
+/// The Ethernet controller, for frames of up to `WORDS` [`words`].
+pub struct Ethernet<const WORDS: usize> {
     controller: &'static EthernetController,
     address: [u8; 6],
-    received: Frame,
-    sent: Frame,
+    received: Frame<WORDS>,
+    sent: Frame<WORDS>,
     dropped: u32,
 }
 
-impl Ethernet {
+impl<const WORDS: usize> Ethernet<WORDS> {
+    /// The longest frame, in bytes, without its checksum.
+    const MAX_FRAME: usize = 4 * WORDS - LENGTH - CHECKSUM;
+
     pub(crate) fn new(controller: &'static EthernetController, address: [u8; 6]) -> Self {
         use bits::*;
         let [a, b, c, d, e, f] = address;
@@ -129,11 +132,11 @@ impl Ethernet {
     }
 }
 
-impl phy::Device for Ethernet {
+impl<const WORDS: usize> phy::Device for Ethernet<WORDS> {
     type RxToken<'a> = Received<'a>;
-    type TxToken<'a> = Sending<'a>;
+    type TxToken<'a> = Sending<'a, WORDS>;
 
-    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Sending<'_>)> {
+    fn receive(&mut self, _: Instant) -> Option<(Received<'_>, Sending<'_, WORDS>)> {
         // Where no answer can be sent, the frame waits in the queue.
         if !self.may_send() {
             return None;
@@ -143,14 +146,14 @@ impl phy::Device for Ethernet {
         Some((Received(received), Sending { controller: self.controller, frame: &mut self.sent }))
     }
 
-    fn transmit(&mut self, _: Instant) -> Option<Sending<'_>> {
+    fn transmit(&mut self, _: Instant) -> Option<Sending<'_, WORDS>> {
         self.may_send().then_some(Sending { controller: self.controller, frame: &mut self.sent })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = MAX_FRAME;
+        capabilities.max_transmission_unit = Self::MAX_FRAME;
         capabilities.max_burst_size = Some(1);
         capabilities
     }
@@ -166,15 +169,15 @@ impl phy::RxToken for Received<'_> {
 }
 
 /// A frame that is to be sent.
-pub struct Sending<'a> {
+pub struct Sending<'a, const WORDS: usize> {
     controller: &'static EthernetController,
-    frame: &'a mut Frame,
+    frame: &'a mut Frame<WORDS>,
 }
 
-impl phy::TxToken for Sending<'_> {
+impl<const WORDS: usize> phy::TxToken for Sending<'_, WORDS> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
         // smoltcp asks for no more than `max_transmission_unit`.
-        let length = length.clamp(HEADER, MAX_FRAME);
+        let length = length.clamp(HEADER, Ethernet::<WORDS>::MAX_FRAME);
         let (before, room) = self.frame.as_flattened_mut().split_at_mut(LENGTH);
         let filled = fill(room.get_mut(..length).unwrap_or_default());
         let counted = u16::try_from(length - HEADER).unwrap_or(0);

@@ -30,7 +30,12 @@ impl Power {
     /// The interrupts wake the processor without being taken: they are unmasked only
     /// while all are off. A frame that comes between the look for it and the sleep so
     /// ends the sleep at once.
-    pub fn sleep(&mut self, clock: &Clock, ethernet: &mut Ethernet, until: Option<u64>) {
+    pub fn sleep<const WORDS: usize>(
+        &mut self,
+        clock: &Clock,
+        ethernet: &mut Ethernet<WORDS>,
+        until: Option<u64>,
+    ) {
         let Self(alarm) = self;
         let left = until.map_or(LONGEST, |until| until.saturating_sub(clock.now()).min(LONGEST));
         let (Ok(left @ 1..), false) = (u32::try_from(left), ethernet.has_frame()) else { return };

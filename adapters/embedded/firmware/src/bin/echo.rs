@@ -8,7 +8,9 @@
 #![no_main]
 
 use embedded_storage::nor_flash::{NorFlash as _, ReadNorFlash as _};
+use iot_crypto_embedded::entropy::EntropySource as _;
 use iot_crypto_firmware::board::Board;
+use iot_crypto_firmware::ethernet::words;
 use iot_crypto_firmware::flash::{Flash, PAGE};
 use iot_crypto_firmware::{say, stack};
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketSet, SocketStorage};
@@ -23,16 +25,19 @@ const PORT: u16 = 7;
 const ADDRESS: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 
+/// An IP packet is as long as every IPv6 link must carry (RFC 8200 section 5).
+type EchoBoard = Board<{ words(1280) }>;
+
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let Some(mut board) = Board::take() else { semihosting::process::exit(1) };
+    let Some(mut board) = EchoBoard::take() else { semihosting::process::exit(1) };
     say!("started; the stack is ", stack::peak(), " bytes deep");
     match board.thermometer.read(&board.clock) {
         Ok(temperature) => say!("temperature ", temperature, " millidegrees"),
         Err(_) => say!("no temperature"),
     }
     let mut random = [0; 4];
-    match board.entropy.fill(&mut random) {
+    match (&board.entropy).fill(&mut random) {
         Ok(()) => say!("random ", u32::from_le_bytes(random)),
         Err(_) => say!("no entropy"),
     }
@@ -41,7 +46,8 @@ fn main() -> ! {
         Err(_) => say!("no flash"),
     }
 
-    let now = |board: &Board| Instant::from_millis(i64::try_from(board.clock.now()).unwrap_or(0));
+    let now =
+        |board: &EchoBoard| Instant::from_millis(i64::try_from(board.clock.now()).unwrap_or(0));
     let mut config = Config::new(EthernetAddress(board.ethernet.address()).into());
     config.random_seed = u64::from(u32::from_le_bytes(random));
     let at = now(&board);

@@ -1,0 +1,144 @@
+//! From power on to a node. What keeps the device from starting is said, and looked at
+//! again, until its cause is gone.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::ops::Range;
+use core::time::Duration;
+
+use embedded_storage::nor_flash::ReadNorFlash as _;
+use iot_crypto::crypto::RustCrypto;
+use iot_crypto::uplink::{Search, Settings};
+use iot_crypto_embedded::entropy::{EntropyFailure, Generator, Parameters, Personalization};
+use iot_crypto_embedded::node::{Node, StartError};
+use iot_crypto_embedded::store::{Store, StoreError, USUAL_LEN};
+use iot_crypto_firmware::entropy::Entropy;
+use iot_crypto_firmware::flash::Flash;
+use iot_crypto_firmware::say;
+use static_cell::StaticCell;
+
+use crate::apparatus::Apparatus;
+use crate::{DATAGRAM, DeviceNode, Machine};
+
+/// Where the store is.
+const REGION: Range<u32> = 0..USUAL_LEN;
+
+/// How long a cause is given to go.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Where the gateway is, if the device is told: behind the store, four bytes of an IPv4
+/// address and two of a UDP port. Erased, the device waits for an advertisement.
+const GATEWAY: u32 = REGION.end;
+
+/// What a node is made of.
+pub(crate) struct Parts {
+    pub(crate) flash: &'static mut Flash,
+    pub(crate) entropy: &'static Entropy,
+    pub(crate) apparatus: Apparatus,
+    pub(crate) settings: Settings<SocketAddr>,
+}
+
+/// How the device looks for its gateway.
+pub(crate) fn settings(flash: &mut Flash) -> Settings<SocketAddr> {
+    let mut place = [0xFF; 6];
+    let search = match flash.read(GATEWAY, &mut place) {
+        Ok(()) if place != [0xFF; 6] => {
+            let [a, b, c, d, high, low] = place;
+            let port = u16::from_be_bytes([high, low]);
+            Search::At((Ipv4Addr::new(a, b, c, d), port).into())
+        }
+        _ => Search::Advertisement,
+    };
+    let mut settings = Settings::new(search);
+    settings.dtls.max_datagram = DATAGRAM;
+    settings
+}
+
+/// Makes the node, in its place.
+#[inline(never)]
+pub(crate) fn node(
+    machine: &mut Machine,
+    parts: Parts,
+    place: &'static StaticCell<DeviceNode>,
+) -> &'static mut DeviceNode {
+    let Parts { flash, entropy, apparatus, settings } = parts;
+    let mut store = store(machine, flash);
+    let personalization = personalization(machine, &mut store);
+    let provider = RustCrypto::new(generator(machine, entropy, &personalization));
+    match Node::new(provider, store, apparatus, settings, machine.now()) {
+        Ok(node) => place.init(node),
+        Err(StartError::Store(error)) => {
+            tell(&error);
+            restart(machine)
+        }
+        Err(StartError::Entropy) => restart(machine),
+    }
+}
+
+/// The store, as soon as there is one in the flash.
+#[inline(never)]
+fn store(machine: &mut Machine, flash: &'static mut Flash) -> Store<&'static mut Flash> {
+    while let Err(error) = Store::open(&mut *flash, REGION) {
+        tell(&error);
+        wait(machine);
+    }
+    match Store::open(flash, REGION) {
+        Ok(store) => store,
+        // It was there a moment ago.
+        Err(_) => restart(machine),
+    }
+}
+
+/// What sets this start apart from all others.
+fn personalization(
+    machine: &mut Machine,
+    store: &mut Store<&'static mut Flash>,
+) -> Personalization {
+    loop {
+        match store.personalization() {
+            Ok(personalization) => return personalization,
+            Err(error) => tell(&error),
+        }
+        wait(machine);
+    }
+}
+
+/// The generator of random numbers, as soon as its source is healthy.
+#[inline(never)]
+fn generator(
+    machine: &mut Machine,
+    entropy: &'static Entropy,
+    personalization: &Personalization,
+) -> Generator<&'static Entropy> {
+    loop {
+        match Generator::new(entropy, Parameters::default(), personalization) {
+            Ok(generator) => return generator,
+            Err(EntropyFailure::Source) => say!("there is no source of entropy"),
+            Err(_) => say!("the source of entropy fails its health test"),
+        }
+        wait(machine);
+    }
+}
+
+/// Begins again from the start.
+fn restart(machine: &mut Machine) -> ! {
+    wait(machine);
+    cortex_m::peripheral::SCB::sys_reset()
+}
+
+fn wait(machine: &mut Machine) {
+    let until = machine.now() + AGAIN;
+    while machine.now() < until {
+        machine.sleep(Some(until));
+    }
+}
+
+/// Says what is wrong with the store.
+fn tell(error: &StoreError) {
+    match error {
+        StoreError::Blank => say!("the flash is blank: provision it"),
+        StoreError::Unfinished => say!("the flash is half-written: provision it again"),
+        StoreError::Version(version) => say!("the flash is of another version: ", *version),
+        StoreError::Foreign => say!("the flash holds something else"),
+        _ => say!("the flash fails"),
+    }
+}
