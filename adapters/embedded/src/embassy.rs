@@ -1,7 +1,8 @@
 //! Devices over the UDP sockets of embassy-net, without a heap (feature `embassy`).
 //!
 //! [`run`] is the whole loop, as a future. embassy-net does ARP and neighbor discovery,
-//! in its own task. To give the role a command when something else happens, call the
+//! in its own task: don't join the two in one, because embassy-net wakes its runner
+//! whenever a socket is looked at, and a task that holds both never rests. To give the role a command when something else happens, call the
 //! loop's parts:
 //!
 //! ```

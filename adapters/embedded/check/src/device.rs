@@ -4,7 +4,8 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
+use crc::{CRC_32_ISCSI, Crc};
 use serde_json::Value;
 
 use crate::board::{Board, Source};
@@ -20,8 +21,10 @@ const DISCOVERY: u16 = 4440;
 /// Where the store ends, and the address of the gateway begins.
 const GATEWAY: usize = 8192;
 
-/// Where the version of the format of the store is.
+/// Where in the header of the store the version of its format is, and where the CRC-32C of
+/// what is before it.
 const VERSION: usize = 8;
+const HEADER_CHECK: usize = 14;
 
 /// Checks the device on a board that is on a network of this kind.
 ///
@@ -46,11 +49,7 @@ pub fn check(medium: Medium) -> Result<()> {
     let half = image.get(..200).unwrap_or_default();
     board.set_flash(half)?;
     says(&mut machine, "it sees that its flash is half-written", "the flash is half-written")?;
-    let mut other = image.clone();
-    if let Some(version) = other.get_mut(VERSION) {
-        *version ^= 0xff;
-    }
-    board.set_flash(&other)?;
+    board.set_flash(&of_another_version(&image)?)?;
     says(&mut machine, "it sees that its flash is of another version", "the flash is of another")?;
     let mut gateway = parties.gateway(discovery)?;
     // Without broadcasts it is told where the gateway is.
@@ -67,12 +66,14 @@ pub fn check(medium: Medium) -> Result<()> {
     live(&mut machine, &mut gateway)?;
 
     says(&mut machine, "its key is rotated", "connected anew")?;
+    gateway.forget();
     gateway.told("it reads the temperature in the new session", of_board("readings"))?;
     parties.run("network rotate gateway.network")?;
     says(&mut machine, "it is handed a new network key", "network key received")?;
 
     // Power goes while it is asked each second.
     machine.lose_power();
+    gateway.forget();
     let network = join()?;
     let mut machine = Machine::start(&board, &network, &program)?;
     says(&mut machine, "it starts again after a loss of power", "started")?;
@@ -112,6 +113,18 @@ fn of_board(wanted: &'static str) -> impl Fn(&Value) -> Option<Value> {
 /// The board says a line that begins like this.
 fn says(machine: &mut Machine, step: &str, line: &str) -> Result<()> {
     machine.step(step, |said| said.starts_with(line).then_some(()))
+}
+
+/// The image as another program has made it.
+fn of_another_version(image: &[u8]) -> Result<Vec<u8>> {
+    let mut other = image.to_vec();
+    let short = "the image is shorter than its header";
+    *other.get_mut(VERSION).context(short)? += 1;
+    let header = other.get(..HEADER_CHECK).context(short)?;
+    let check = Crc::<u32>::new(&CRC_32_ISCSI).checksum(header).to_le_bytes();
+    let place = other.get_mut(HEADER_CHECK..).and_then(|rest| rest.first_chunk_mut());
+    *place.context(short)? = check;
+    Ok(other)
 }
 
 /// The contents of the flash: the store, and the address of the gateway if the board is

@@ -192,6 +192,11 @@ impl Gateway {
         }
     }
 
+    /// Forgets what the gateway told so far and nobody waited for.
+    pub fn forget(&self) {
+        while self.events.try_recv().is_ok() {}
+    }
+
     /// Types a line for the gateway.
     ///
     /// # Errors
