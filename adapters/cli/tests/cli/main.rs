@@ -4,6 +4,7 @@
 
 mod check;
 mod identity;
+mod image;
 mod network;
 mod trust;
 mod world;
