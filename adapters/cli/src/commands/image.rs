@@ -7,6 +7,7 @@ use clap::Args;
 use iot_crypto::device::DeviceTrust;
 use iot_crypto::identity::TrustError;
 use iot_crypto_embedded::store::{Provisioning, Store, USUAL_LEN};
+use iot_crypto_host::OsProvider;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -101,6 +102,7 @@ impl Image {
         contents: &Contents,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let provider = &mut context.provider;
+        let trust = device_trust(contents, provider)?;
         let trusted: Vec<_> =
             contents.parties.iter().map(|party| (&party.certificate, party.authority)).collect();
         let held: Vec<_> = contents
@@ -119,20 +121,35 @@ impl Image {
         let failed = |error| Error::usage(format!("no image can be made: {error}"));
         let mut store =
             Store::provision(flash, 0..self.length, provider, &provisioning).map_err(failed)?;
-        let mut trust: DeviceTrust = store.trust(provider).map_err(failed)?;
-        for revocation in &contents.revocations {
-            match trust.revoke(provider, revocation) {
-                // One whose issuer is not listed has no effect.
-                Ok(_) | Err(TrustError::UnknownIssuer) => {}
-                Err(error) => {
-                    return Err(Error::usage(format!(
-                        "a device on a microcontroller has no room for all revocations of the \
-                         trust file: {error}; take out those that it does not need"
-                    )));
-                }
-            }
-        }
         store.save_revocations(&trust).map_err(failed)?;
         Ok(store.into_flash().into_bytes())
     }
+}
+
+/// What the trust file says, in the trust store of a device, which is a small one.
+fn device_trust(contents: &Contents, provider: &OsProvider) -> Result<DeviceTrust, Error> {
+    let too_many = |what: &str| {
+        Error::usage(format!(
+            "the trust file has more {what} than a device on a microcontroller has room for; give \
+             it one of its own, without those that it does not need"
+        ))
+    };
+    let mut trust = DeviceTrust::new();
+    for party in &contents.parties {
+        let added = trust.add_party(provider, &party.certificate, party.authority);
+        added.map_err(|_| too_many("trusted parties"))?;
+    }
+    for held in &contents.held {
+        let subject = held.subject.fingerprint(provider);
+        let held = trust.hold_endorsement(subject, held.endorsement.clone());
+        held.map_err(|_| too_many("endorsements"))?;
+    }
+    for revocation in &contents.revocations {
+        match trust.revoke(provider, revocation) {
+            // One whose issuer is not listed has no effect.
+            Ok(_) | Err(TrustError::UnknownIssuer) => {}
+            Err(_) => return Err(too_many("revocations")),
+        }
+    }
+    Ok(trust)
 }
