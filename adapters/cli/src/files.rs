@@ -173,7 +173,7 @@ pub fn read_limited(source: &mut impl io::Read) -> io::Result<Option<Zeroizing<S
 /// [`FileError::Exists`], [`FileError::Write`].
 pub fn write(
     path: &Path,
-    contents: impl AsRef<[u8]>,
+    contents: &(impl AsRef<[u8]> + ?Sized),
     access: Access,
     existing: Existing,
 ) -> Result<(), FileError> {

@@ -13,7 +13,7 @@ use crate::bridge::Broadcast;
 use crate::firmware;
 use crate::machine::Machine;
 use crate::network::{HOST, Inbound, Medium, Network};
-use crate::parties::{BOARD, Gateway, Parties, free_port, kind};
+use crate::parties::{BOARD, Gateway, Parties, free_port, kind, text};
 
 /// The port on which the board hears advertisements.
 const DISCOVERY: u16 = 4440;
@@ -87,17 +87,18 @@ fn live(machine: &mut Machine, gateway: &mut Gateway) -> Result<()> {
     says(machine, "it negotiates a key", "negotiated")?;
     says(machine, "it is connected", "connected")?;
     let alert = gateway.told("it takes the alert", of_board("alert"))?;
-    ensure!(alert["text"] == "warm", "another alert came: {alert}");
+    ensure!(text(&alert, "/text") == Some("warm"), "another alert came: {alert}");
     says(machine, "its alert is acknowledged", "alert delivered")?;
     let readings = gateway.told("it reads the temperature", of_board("readings"))?;
-    let celsius = readings["readings"][0]["value"].as_f64().unwrap_or_default();
+    let celsius = readings.pointer("/readings/0/value").and_then(Value::as_f64).unwrap_or_default();
     ensure!((10.0..60.0).contains(&celsius), "{celsius} is no temperature of the chip");
     for state in ["on", "off"] {
         let on = state == "on";
         gateway.type_line(&format!("command {BOARD} switch {on}"))?;
         says(machine, &format!("it switches its lamp {state}"), &format!("lamp {state}"))?;
         let status = gateway.told("the command is done", of_board("command_status"))?;
-        ensure!((&status["state"], &status["result"]) == (&"done".into(), &on.into()), "{status}");
+        let result = status.pointer("/result").and_then(Value::as_bool);
+        ensure!((text(&status, "/state"), result) == (Some("done"), Some(on)), "{status}");
     }
     Ok(())
 }
@@ -105,7 +106,7 @@ fn live(machine: &mut Machine, gateway: &mut Gateway) -> Result<()> {
 /// The event of this kind that is about the board.
 fn of_board(wanted: &'static str) -> impl Fn(&Value) -> Option<Value> {
     move |event| {
-        let is_it = kind(event) == wanted && event["device"]["name"] == BOARD;
+        let is_it = kind(event) == wanted && text(event, "/device/name") == Some(BOARD);
         is_it.then(|| event.clone())
     }
 }

@@ -166,7 +166,7 @@ impl Gateway {
         let mut gateway = Self { child, stdin, events, negotiation };
         let address = gateway.told("it starts", |event| {
             (kind(event) == "started")
-                .then(|| event["ports"]["negotiation"][0].as_str()?.parse().ok())
+                .then(|| text(event, "/ports/negotiation/0")?.parse().ok())
                 .flatten()
         })?;
         gateway.negotiation = address;
@@ -216,5 +216,11 @@ impl Drop for Gateway {
 /// What kind of event this is.
 #[must_use]
 pub fn kind(event: &Value) -> &str {
-    event["event"].as_str().unwrap_or_default()
+    text(event, "/event").unwrap_or_default()
+}
+
+/// The text at this place (RFC 6901) of an event.
+#[must_use]
+pub fn text<'e>(event: &'e Value, place: &str) -> Option<&'e str> {
+    event.pointer(place)?.as_str()
 }
