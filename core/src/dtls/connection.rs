@@ -95,6 +95,17 @@ impl<P: Provider, H: Handshake<P>> Connection<P, H> {
         }
     }
 
+    /// [`Connection::into_session`], for a connection that stays where it is, as one that
+    /// has failed; `None` if there is no session.
+    pub(crate) fn take_session(&mut self) -> Option<Session<P>> {
+        self.session()?;
+        let gone = State::Failed { since: Instant::ZERO, farewell: Farewell::default() };
+        match core::mem::replace(&mut self.state, gone) {
+            State::Connected { session, .. } | State::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
     /// How many records were dropped, by reason.
     #[must_use]
     pub fn drops(&self) -> &Drops {
@@ -222,29 +233,19 @@ impl<P: Provider, H: Handshake<P>> Connection<P, H> {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<ConnectionEvent> {
-        let gone = State::Failed { since: Instant::ZERO, farewell: Farewell::default() };
-        match core::mem::replace(&mut self.state, gone) {
-            State::Connected { session, .. } => {
-                self.state = State::Session(session);
+        match &mut self.state {
+            State::Session(session) => session.poll_event(),
+            State::Handshake(handshake) => handshake.poll_event(),
+            State::Failed { .. } => None,
+            State::Connected { .. } => {
+                self.state = State::Session(self.take_session()?);
                 Some(ConnectionEvent::Connected)
             }
-            State::Session(mut session) => {
-                let event = session.poll_event();
-                self.state = State::Session(session);
-                event
-            }
-            State::Handshake(mut handshake) => {
-                let event = handshake.poll_event();
-                self.state = State::Handshake(handshake);
-                event
-            }
-            State::Failing { since, ending: Ending { reason, farewell } } => {
+            State::Failing { since, ending } => {
+                let (since, reason) = (*since, ending.reason);
+                let farewell = core::mem::take(&mut ending.farewell);
                 self.state = State::Failed { since, farewell };
                 Some(ConnectionEvent::Closed(reason))
-            }
-            State::Failed { since, farewell } => {
-                self.state = State::Failed { since, farewell };
-                None
             }
         }
     }

@@ -3,13 +3,11 @@
 //! ```text
 //! client                                       server
 //!
-//! ClientHello              ─────────────────►              state: ServerHello
+//! ClientHello              ─────────────────►             state: ServerFlight
 //!                          ◄─────────────────  HelloVerifyRequest*
 //! ClientHello* (cookie)    ─────────────────►
 //!                          ◄─────────────────  ServerHello
-//!                                                    state: ServerKeyExchange
 //!                                              ServerKeyExchange*
-//!                                                      state: ServerHelloDone
 //!                                              ServerHelloDone
 //! ClientKeyExchange
 //! [ChangeCipherSpec]
@@ -24,10 +22,7 @@
 
 mod states;
 
-use states::{
-    AwaitFinished, AwaitServerHello, AwaitServerHelloDone, AwaitServerKeyExchange, Credentials,
-    Numbers, ServerFlight,
-};
+use states::{AwaitFinished, AwaitServerFlight, Credentials};
 
 use super::ending::Ending;
 use super::message::fragments;
@@ -51,9 +46,7 @@ pub struct Handshake<P: Provider> {
 }
 
 enum State<P: Provider> {
-    ServerHello(AwaitServerHello),
-    ServerKeyExchange(AwaitServerKeyExchange<P>),
-    ServerHelloDone(AwaitServerHelloDone<P>),
+    ServerFlight(AwaitServerFlight<P>),
     Finished(AwaitFinished<P>),
     /// Left behind by the last one.
     Over,
@@ -75,14 +68,7 @@ impl<P: Provider> Handshake<P> {
             config: *config,
             plaintext: PlaintextState::new(0),
             expiry: Expiry::start(config, now),
-            state: State::ServerHello(AwaitServerHello::new(
-                config,
-                now,
-                random,
-                credentials,
-                &[],
-                Numbers { message: 0, record: 0 },
-            )),
+            state: State::ServerFlight(AwaitServerFlight::new(config, now, random, credentials)),
         })
     }
 
@@ -92,11 +78,9 @@ impl<P: Provider> Handshake<P> {
         let mut result = Err(DropReason::Unexpected);
         for fragment in fragments(record.fragment)? {
             let taken = match &mut self.state {
-                State::ServerHello(state) => {
+                State::ServerFlight(state) => {
                     state.insert(&self.config, now, record.header.sequence, &fragment, next)
                 }
-                State::ServerKeyExchange(state) => state.0.inbox.insert(&fragment),
-                State::ServerHelloDone(state) => state.0.inbox.insert(&fragment),
                 State::Finished(_) => Err(DropReason::Repeated),
                 State::Over => Err(DropReason::Unexpected),
             };
@@ -109,32 +93,21 @@ impl<P: Provider> Handshake<P> {
 
     /// Handles the messages that are complete, in order.
     fn advance(&mut self, provider: &P, now: Instant) -> Outcome<P> {
-        loop {
-            let state = core::mem::replace(&mut self.state, State::Over);
-            let next = match state {
-                State::ServerHello(state) if state.inbox.front().is_some() => {
-                    state.advance(provider, &self.config)
-                }
-                State::ServerKeyExchange(state) if state.0.inbox.front().is_some() => {
-                    state.advance(provider, &self.config, now)
-                }
-                State::ServerHelloDone(state) if state.0.inbox.front().is_some() => {
-                    state.advance(provider, &self.config, now)
-                }
-                waiting => {
-                    self.state = waiting;
-                    return Outcome::Waiting;
-                }
-            };
-            match next {
-                Ok(next) => self.state = next,
+        while let State::ServerFlight(state) = &mut self.state
+            && state.inbox.front().is_some()
+        {
+            match state.advance(provider, &self.config, now) {
+                Ok(None) => {}
+                Ok(Some(next)) => self.state = State::Finished(next),
                 Err(alert) => {
+                    self.state = State::Over;
                     let reason = CloseReason::Protocol(alert);
                     return Outcome::Failed(Ending::alert(reason, alert, &mut self.plaintext));
                 }
             }
             self.expiry.progress();
         }
+        Outcome::Waiting
     }
 
     fn handle_protected(
@@ -148,24 +121,24 @@ impl<P: Provider> Handshake<P> {
         if let Some(reason) = closed {
             return Ok(Outcome::Failed(Ending::silent(reason)));
         }
+        if !state.finished.is_complete() {
+            return Ok(Outcome::Waiting);
+        }
         match core::mem::replace(&mut self.state, State::Over) {
-            State::Finished(state) if state.finished.is_complete() => {
-                Ok(state.advance(&self.config, &mut self.plaintext))
-            }
-            waiting => {
-                self.state = waiting;
-                Ok(Outcome::Waiting)
-            }
+            State::Finished(state) => Ok(state.advance(&self.config, &mut self.plaintext)),
+            _ => Ok(Outcome::Waiting),
         }
     }
 
-    fn give_up(&mut self, provider: &P, reason: CloseReason, state: State<P>) -> Ending {
+    fn give_up(&mut self, provider: &P, reason: CloseReason) -> Ending {
         const ALERT: AlertDescription = AlertDescription::DecryptError;
-        match state {
-            State::Finished(mut state) => Ending::alert(reason, ALERT, &mut self.plaintext)
+        let ending = match &mut self.state {
+            State::Finished(state) => Ending::alert(reason, ALERT, &mut self.plaintext)
                 .and_protected(provider, ALERT, &mut state.keys.write),
             _ => Ending::silent(reason),
-        }
+        };
+        self.state = State::Over;
+        ending
     }
 }
 
@@ -195,13 +168,10 @@ impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
         let undecryptable =
             matches!(&self.state, State::Finished(state) if state.finished.undecryptable());
         if let Some(reason) = self.expiry.expired(now, undecryptable) {
-            let state = core::mem::replace(&mut self.state, State::Over);
-            return Outcome::Failed(self.give_up(provider, reason, state));
+            return Outcome::Failed(self.give_up(provider, reason));
         }
         match &mut self.state {
-            State::ServerHello(state) => state.offer.handle_timeout(now),
-            State::ServerKeyExchange(state) => state.0.offer.handle_timeout(now),
-            State::ServerHelloDone(state) => state.0.offer.handle_timeout(now),
+            State::ServerFlight(state) => state.offer.handle_timeout(now),
             State::Finished(state) => state.handle_timeout(now),
             State::Over => {}
         }
@@ -222,9 +192,7 @@ impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
         let limit = self.config.datagram_limit();
         let plaintext = &mut self.plaintext;
         match &mut self.state {
-            State::ServerHello(AwaitServerHello { offer, .. })
-            | State::ServerKeyExchange(AwaitServerKeyExchange(ServerFlight { offer, .. }))
-            | State::ServerHelloDone(AwaitServerHelloDone(ServerFlight { offer, .. })) => {
+            State::ServerFlight(AwaitServerFlight { offer, .. }) => {
                 offer.flight.poll_transmit(plaintext, limit, buffer)
             }
             State::Finished(state) => {
@@ -237,9 +205,7 @@ impl<P: Provider> handshake::Handshake<P> for Handshake<P> {
 
     fn poll_timeout(&self) -> Option<Deadline> {
         let (output, repetition) = match &self.state {
-            State::ServerHello(AwaitServerHello { offer, .. })
-            | State::ServerKeyExchange(AwaitServerKeyExchange(ServerFlight { offer, .. }))
-            | State::ServerHelloDone(AwaitServerHelloDone(ServerFlight { offer, .. })) => {
+            State::ServerFlight(AwaitServerFlight { offer, .. }) => {
                 (offer.flight.deadline(), Some(offer.timer.deadline()))
             }
             State::Finished(state) => (state.flight.deadline(), Some(state.timer.deadline())),

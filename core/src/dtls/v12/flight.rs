@@ -45,15 +45,22 @@ impl<const N: usize> Flight<N> {
         sequence: u16,
         body: impl FnOnce(&mut Writer<'_>),
     ) {
-        let mut bytes = [0; N];
-        let mut writer = Writer::new(&mut bytes);
+        let start = self.messages.len();
+        // Written where it belongs: a flight is too large to have it twice.
+        let _ = self.messages.resize(N, 0);
+        let room = self.messages.get_mut(start..).unwrap_or_default();
+        let Some((head, room)) = room.split_first_chunk_mut() else {
+            debug_assert!(false, "the flight is too small for its messages");
+            return;
+        };
+        let mut writer = Writer::new(room);
         body(&mut writer);
-        let length = writer.len();
+        let written = writer.finish();
+        debug_assert!(written.is_ok(), "the flight is too small for its messages");
+        let length = written.unwrap_or_default();
         let header_length = u32::try_from(length).unwrap_or(u32::MAX);
-        let header = MessageHeader { kind, sequence, length: header_length }.encode();
-        let fits = self.messages.extend_from_slice(&header).is_ok()
-            && bytes.get(..length).is_some_and(|b| self.messages.extend_from_slice(b).is_ok());
-        debug_assert!(fits, "the flight is too small for its messages");
+        *head = MessageHeader { kind, sequence, length: header_length }.encode();
+        self.messages.truncate(start.saturating_add(HEADER_LENGTH).saturating_add(length));
     }
 
     /// All messages, encoded whole: as they count in the transcript.

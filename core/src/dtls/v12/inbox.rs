@@ -19,6 +19,22 @@ struct Slot<const SIZE: usize> {
     body: Reassembly<SIZE>,
 }
 
+impl<const SIZE: usize> Slot<SIZE> {
+    /// The message that the fragment belongs to.
+    fn with(fragment: &Fragment<'_>) -> Result<Self, DropReason> {
+        let header = fragment.header;
+        let body = Reassembly::new(header.length as usize).map_err(drop_reason)?;
+        let mut slot = Self { header, body };
+        slot.insert(fragment)?;
+        Ok(slot)
+    }
+
+    fn insert(&mut self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let length = fragment.header.length as usize;
+        self.body.insert(length, fragment.offset, fragment.body).map_err(drop_reason)
+    }
+}
+
 impl<const SIZE: usize, const MESSAGES: usize> Inbox<SIZE, MESSAGES> {
     /// An empty inbox whose first message has the number `next`.
     pub(crate) fn new(next: u16) -> Self {
@@ -34,20 +50,31 @@ impl<const SIZE: usize, const MESSAGES: usize> Inbox<SIZE, MESSAGES> {
     pub(crate) fn insert(&mut self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
         let header = fragment.header;
         let ahead = header.sequence.checked_sub(self.next).ok_or(DropReason::Repeated)?;
-        let slot = self.slots.get_mut(usize::from(ahead)).ok_or(DropReason::Early)?;
-        let put = |body: &mut Reassembly<SIZE>| {
-            body.insert(header.length as usize, fragment.offset, fragment.body)
-        };
-        match slot {
+        match self.slots.get_mut(usize::from(ahead)).ok_or(DropReason::Early)? {
             Some(slot) if slot.header != header => Err(DropReason::Malformed),
-            Some(slot) => put(&mut slot.body).map_err(drop_reason),
-            None => {
-                let mut body = Reassembly::new(header.length as usize).map_err(drop_reason)?;
-                put(&mut body).map_err(drop_reason)?;
-                *slot = Some(Slot { header, body });
+            Some(slot) => slot.insert(fragment),
+            place => {
+                *place = Some(Slot::with(fragment)?);
                 Ok(())
             }
         }
+    }
+
+    /// Begins anew, with the message that has the number `next`.
+    pub(crate) fn begin(&mut self, next: u16) {
+        self.next = next;
+        self.slots.fill_with(|| None);
+    }
+
+    /// Begins anew, with the message that the fragment belongs to. One that is dropped
+    /// changes nothing.
+    pub(crate) fn begin_with(&mut self, fragment: &Fragment<'_>) -> Result<(), DropReason> {
+        let slot = Slot::with(fragment)?;
+        self.begin(fragment.header.sequence);
+        if let Some(place) = self.slots.first_mut() {
+            *place = Some(slot);
+        }
+        Ok(())
     }
 
     /// The message that is next in order, if it is complete.

@@ -169,16 +169,16 @@ impl ExpectedFinished {
 pub(crate) fn derive<P: Provider>(
     provider: &P,
     side: Side,
-    key: PresharedKey,
+    key: &PresharedKey,
     extended_master_secret: bool,
     randoms: &Randoms,
-    mut transcript: Transcript<P>,
+    transcript: &mut Transcript<P>,
     client_finished: u16,
 ) -> (Keys<P>, FinishedPair) {
     let session_hash = transcript.digest();
     let binding =
         if extended_master_secret { Binding::Extended(session_hash) } else { Binding::Randoms };
-    let master = PremasterSecret::new(&key).master_secret(provider, &binding, randoms);
+    let master = PremasterSecret::new(key).master_secret(provider, &binding, randoms);
     let client = master.verify_data(provider, Side::Client, &session_hash);
     transcript.add_finished(client_finished, client.expose());
     let server = master.verify_data(provider, Side::Server, &transcript.digest());
@@ -251,7 +251,7 @@ mod tests {
         let mut transcript = Transcript::new(&provider);
         transcript.add_encoded(hello);
         let key = PresharedKey::new(key).unwrap();
-        derive(&provider, side, key, extended, &randoms, transcript, 3).1
+        derive(&provider, side, &key, extended, &randoms, &mut transcript, 3).1
     }
 
     #[test]

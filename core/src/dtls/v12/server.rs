@@ -263,7 +263,7 @@ impl<P: Provider> Handshake<P> {
     ) -> Outcome<P> {
         match core::mem::replace(&mut self.state, State::Over) {
             State::Psk(state) => {
-                let (state, mut early) = state.derive(provider, &self.client_random, key);
+                let (state, mut early) = state.derive(provider, &self.client_random, &key);
                 self.state = State::Finished(state);
                 for record in early.records() {
                     // What can't be opened now is what anyone may have sent.

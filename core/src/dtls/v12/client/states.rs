@@ -1,7 +1,5 @@
-//! What the client waits for: one type for each message, and each consumed by
-//! what it leads to.
+//! What the client waits for: the server's flight, and then its `Finished`.
 
-use super::State;
 use crate::crypto::Provider;
 use crate::dtls::handshake::Outcome;
 use crate::dtls::v12::ending::Ending;
@@ -14,8 +12,8 @@ use crate::dtls::v12::hello::{
 use crate::dtls::v12::inbox::Inbox;
 use crate::dtls::v12::key_schedule::{Keys, Side, derive};
 use crate::dtls::v12::message::{
-    Fragment, HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, read_server_hello_done,
-    read_server_key_exchange, write_client_key_exchange,
+    Fragment, HEADER_LENGTH, HandshakeType, MAX_CLIENT_KEY_EXCHANGE, MessageHeader,
+    read_server_hello_done, read_server_key_exchange, write_client_key_exchange,
 };
 use crate::dtls::v12::peer_finished::PeerFinished;
 use crate::dtls::v12::record::PlaintextState;
@@ -64,8 +62,19 @@ pub(super) struct Offer {
 }
 
 impl Offer {
+    /// Sends a `ClientHello` with this cookie and these numbers.
+    fn say_hello(&mut self, config: &Config, now: Instant, cookie: &[u8], numbers: Numbers) {
+        self.numbers = numbers;
+        self.flight = HelloFlight::new();
+        self.flight.push(HandshakeType::CLIENT_HELLO, numbers.message, |writer| {
+            write_client_hello(writer, &self.random, cookie);
+        });
+        self.flight.queue(now);
+        self.timer = Retransmission::start(config, now);
+    }
+
     /// The cookie in the `ClientHello`.
-    pub(super) fn cookie(&self) -> &[u8] {
+    fn cookie(&self) -> &[u8] {
         let body = self.flight.messages().get(HEADER_LENGTH..).unwrap_or_default();
         HelloStart::read(body).map(|start| start.cookie).unwrap_or_default()
     }
@@ -78,29 +87,35 @@ impl Offer {
     }
 }
 
-/// Waits for a `ServerHello`, or a `HelloVerifyRequest`.
-pub(super) struct AwaitServerHello {
+/// Waits for the messages of the server's flight, one after the other. It is changed in
+/// place: with what was offered it is the largest part of a handshake.
+pub(super) struct AwaitServerFlight<P: Provider> {
     pub(super) offer: Offer,
     pub(super) inbox: ServerMessages,
+    /// What is known since the `ServerHello`; a `HelloVerifyRequest` may come before it.
+    greeting: Option<Greeting<P>>,
 }
 
-impl AwaitServerHello {
+/// What is known since the `ServerHello`.
+struct Greeting<P: Provider> {
+    hello: ServerHello,
+    transcript: Transcript<P>,
+    /// Whether a `ServerKeyExchange` came, which only a server that gives a hint sends.
+    hinted: bool,
+}
+
+impl<P: Provider> AwaitServerFlight<P> {
     pub(super) fn new(
         config: &Config,
         now: Instant,
         random: Random,
         credentials: Credentials,
-        cookie: &[u8],
-        numbers: Numbers,
     ) -> Self {
-        let mut flight = HelloFlight::new();
-        flight.push(HandshakeType::CLIENT_HELLO, numbers.message, |writer| {
-            write_client_hello(writer, &random, cookie);
-        });
-        flight.queue(now);
-        let timer = Retransmission::start(config, now);
-        let offer = Offer { random, credentials, numbers, flight, timer };
-        Self { offer, inbox: Inbox::new(numbers.message) }
+        let numbers = Numbers { message: 0, record: 0 };
+        let (flight, timer) = (HelloFlight::new(), Retransmission::start(config, now));
+        let mut offer = Offer { random, credentials, numbers, flight, timer };
+        offer.say_hello(config, now, &[], numbers);
+        Self { offer, inbox: Inbox::new(numbers.message), greeting: None }
     }
 
     /// Takes a fragment out of the record `record`; the next one of our own will be
@@ -114,6 +129,9 @@ impl AwaitServerHello {
         next: u64,
     ) -> Result<(), DropReason> {
         let sequence = fragment.header.sequence;
+        if self.greeting.is_some() {
+            return self.inbox.insert(fragment);
+        }
         match fragment.header.kind {
             HandshakeType::HELLO_VERIFY_REQUEST => {
                 let sent = self.offer.numbers;
@@ -130,10 +148,7 @@ impl AwaitServerHello {
             // A server that is asked again after several requests of its own may
             // have counted otherwise (RFC 6347 section 4.2.2).
             HandshakeType::SERVER_HELLO if sequence < self.inbox.next() => {
-                let mut inbox = Inbox::new(sequence);
-                inbox.insert(fragment)?;
-                self.inbox = inbox;
-                Ok(())
+                self.inbox.begin_with(fragment)
             }
             _ => self.inbox.insert(fragment),
         }
@@ -151,129 +166,114 @@ impl AwaitServerHello {
             return Err(DropReason::Malformed);
         }
         let cookie = read_hello_verify_request(fragment.body).map_err(|_| DropReason::Malformed)?;
-        let Offer { random, credentials, numbers, .. } = &self.offer;
-        if numbers.message > 0 && self.offer.cookie() == cookie {
+        let Numbers { message, .. } = self.offer.numbers;
+        if message > 0 && self.offer.cookie() == cookie {
             return Err(DropReason::Repeated);
         }
-        if numbers.message >= MAX_RETRIES {
+        if message >= MAX_RETRIES {
             return Err(DropReason::Unexpected);
         }
-        let credentials =
-            Credentials { identity: credentials.identity.clone(), key: credentials.key.clone() };
         let record = u16::try_from(next).unwrap_or(u16::MAX);
-        let numbers = Numbers { message: numbers.message + 1, record };
-        *self = Self::new(config, now, *random, credentials, &cookie, numbers);
+        let numbers = Numbers { message: message + 1, record };
+        self.offer.say_hello(config, now, &cookie, numbers);
+        self.inbox.begin(numbers.message);
         Ok(())
     }
 
-    pub(super) fn advance<P: Provider>(
-        self,
-        provider: &P,
-        config: &Config,
-    ) -> Result<State<P>, AlertDescription> {
-        let Self { offer, mut inbox, .. } = self;
-        let Some((header, body)) = inbox.front() else {
-            return Err(AlertDescription::InternalError);
-        };
-        if header.kind != HandshakeType::SERVER_HELLO {
-            return Err(AlertDescription::UnexpectedMessage);
-        }
-        let hello = ServerHello::read(body)?;
-        // RFC 7627 section 5.2.
-        if config.extended_master_secret == ExtendedMasterSecret::Required
-            && !hello.extended_master_secret
-        {
-            return Err(AlertDescription::HandshakeFailure);
-        }
-        let mut transcript = Transcript::new(provider);
-        transcript.add_encoded(offer.flight.messages());
-        transcript.add(&header, body);
-        inbox.pop();
-        Ok(State::ServerKeyExchange(AwaitServerKeyExchange(ServerFlight {
-            offer,
-            hello,
-            inbox,
-            transcript,
-        })))
-    }
-}
-
-/// What is known while the server's flight comes in.
-pub(super) struct ServerFlight<P: Provider> {
-    pub(super) offer: Offer,
-    pub(super) hello: ServerHello,
-    pub(super) inbox: ServerMessages,
-    pub(super) transcript: Transcript<P>,
-}
-
-/// Waits for a `ServerKeyExchange`, which only a server that gives a hint sends,
-/// or else for what [`AwaitServerHelloDone`] waits for.
-pub(super) struct AwaitServerKeyExchange<P: Provider>(pub(super) ServerFlight<P>);
-
-impl<P: Provider> AwaitServerKeyExchange<P> {
+    /// Handles the message that is complete; after the last one, gives what is to be
+    /// waited for next.
     pub(super) fn advance(
-        self,
+        &mut self,
         provider: &P,
         config: &Config,
         now: Instant,
-    ) -> Result<State<P>, AlertDescription> {
-        let mut flight = self.0;
-        match flight.inbox.front() {
-            Some((header, body)) if header.kind == HandshakeType::SERVER_KEY_EXCHANGE => {
-                read_server_key_exchange(body)?;
-                flight.transcript.add(&header, body);
-                flight.inbox.pop();
-                Ok(State::ServerHelloDone(AwaitServerHelloDone(flight)))
+    ) -> Result<Option<AwaitFinished<P>>, AlertDescription> {
+        let Some((header, body)) = self.inbox.front() else { return Ok(None) };
+        match &mut self.greeting {
+            None => {
+                let hello = read_hello(&header, body, config)?;
+                let mut transcript = Transcript::new(provider);
+                transcript.add_encoded(self.offer.flight.messages());
+                transcript.add(&header, body);
+                self.greeting = Some(Greeting { hello, transcript, hinted: false });
             }
-            _ => AwaitServerHelloDone(flight).advance(provider, config, now),
+            Some(greeting)
+                if header.kind == HandshakeType::SERVER_KEY_EXCHANGE && !greeting.hinted =>
+            {
+                read_server_key_exchange(body)?;
+                greeting.transcript.add(&header, body);
+                greeting.hinted = true;
+            }
+            Some(greeting) => {
+                if header.kind != HandshakeType::SERVER_HELLO_DONE {
+                    return Err(AlertDescription::UnexpectedMessage);
+                }
+                read_server_hello_done(body)?;
+                greeting.transcript.add(&header, body);
+                let expected = header.sequence.saturating_add(1);
+                return Ok(Some(self.offer.finish(provider, config, now, greeting, expected)));
+            }
         }
+        self.inbox.pop();
+        Ok(None)
     }
 }
 
-/// Waits for the `ServerHelloDone`.
-pub(super) struct AwaitServerHelloDone<P: Provider>(pub(super) ServerFlight<P>);
+/// Reads a `ServerHello` that we go on with.
+fn read_hello(
+    header: &MessageHeader,
+    body: &[u8],
+    config: &Config,
+) -> Result<ServerHello, AlertDescription> {
+    if header.kind != HandshakeType::SERVER_HELLO {
+        return Err(AlertDescription::UnexpectedMessage);
+    }
+    let hello = ServerHello::read(body)?;
+    // RFC 7627 section 5.2.
+    if config.extended_master_secret == ExtendedMasterSecret::Required
+        && !hello.extended_master_secret
+    {
+        return Err(AlertDescription::HandshakeFailure);
+    }
+    Ok(hello)
+}
 
-impl<P: Provider> AwaitServerHelloDone<P> {
-    pub(super) fn advance(
-        self,
+impl Offer {
+    /// Answers the server's flight, of which `greeting` holds all: derives the keys, and
+    /// sends a flight of our own. The server's `Finished` will have the number `expected`.
+    fn finish<P: Provider>(
+        &self,
         provider: &P,
         config: &Config,
         now: Instant,
-    ) -> Result<State<P>, AlertDescription> {
-        let ServerFlight { offer, hello, inbox, mut transcript } = self.0;
-        let Some((header, body)) = inbox.front() else {
-            return Err(AlertDescription::InternalError);
-        };
-        if header.kind != HandshakeType::SERVER_HELLO_DONE {
-            return Err(AlertDescription::UnexpectedMessage);
-        }
-        read_server_hello_done(body)?;
-        transcript.add(&header, body);
-
-        let key_exchange = offer.numbers.message.saturating_add(1);
+        greeting: &mut Greeting<P>,
+        expected: u16,
+    ) -> AwaitFinished<P> {
+        let Greeting { hello, transcript, .. } = greeting;
+        let key_exchange = self.numbers.message.saturating_add(1);
         let finished = key_exchange.saturating_add(1);
         let mut messages = Flight::new();
         messages.push(HandshakeType::CLIENT_KEY_EXCHANGE, key_exchange, |writer| {
-            write_client_key_exchange(writer, &offer.credentials.identity);
+            write_client_key_exchange(writer, &self.credentials.identity);
         });
         transcript.add_encoded(messages.messages());
         let (keys, pair) = derive(
             provider,
             Side::Client,
-            offer.credentials.key,
+            &self.credentials.key,
             hello.extended_master_secret,
-            &Randoms { client: offer.random, server: hello.random },
+            &Randoms { client: self.random, server: hello.random },
             transcript,
             finished,
         );
         let mut flight = FinishedFlight::new(messages, Finished::new(finished, pair.own));
         flight.queue(now);
-        Ok(State::Finished(AwaitFinished {
+        AwaitFinished {
             keys,
-            finished: PeerFinished::new(pair.expected, header.sequence.saturating_add(1)),
+            finished: PeerFinished::new(pair.expected, expected),
             flight,
             timer: Retransmission::start(config, now),
-        }))
+        }
     }
 }
 
@@ -293,6 +293,7 @@ impl<P: Provider> AwaitFinished<P> {
         }
     }
 
+    /// Ends the handshake, once the `Finished` has come as a whole.
     pub(super) fn advance(self, config: &Config, plaintext: &mut PlaintextState) -> Outcome<P> {
         match self.finished.verify() {
             Some(verified) => {

@@ -158,10 +158,10 @@ pub(super) struct AwaitPsk<P: Provider> {
 
 impl<P: Provider> AwaitPsk<P> {
     pub(super) fn derive(
-        self,
+        mut self,
         provider: &P,
         client_random: &Random,
-        key: PresharedKey,
+        key: &PresharedKey,
     ) -> (AwaitFinished<P>, EarlyRecords) {
         let (keys, pair) = derive(
             provider,
@@ -169,7 +169,7 @@ impl<P: Provider> AwaitPsk<P> {
             key,
             self.extended_master_secret,
             &Randoms { client: *client_random, server: self.server_random },
-            self.transcript,
+            &mut self.transcript,
             self.client_finished,
         );
         // The number of our Finished follows that of the ServerHelloDone, which is
