@@ -1,6 +1,6 @@
 //! The constrained side of the key negotiation.
 
-use super::key_schedule::{SIGNATURE_LABEL, digest, session_key, transcript};
+use super::key_schedule::{SIGNATURE_LABEL, SessionKey, digest, session_key, transcript};
 use super::message::{Freshness, LocalParty, Raw, Request, SignedResponse};
 use super::refusal::Refused;
 use super::{Negotiated, NegotiationRefusal};
@@ -142,6 +142,7 @@ impl Initiator {
     ///
     /// # Errors
     /// [`NegotiationError`]; nothing was changed.
+    #[inline(never)] // The response is there only as long as it is looked at.
     pub fn finish<'a, P: Provider, T: Trust + 'a>(
         &self,
         provider: &P,
@@ -152,39 +153,52 @@ impl Initiator {
         answer: &[u8],
     ) -> Result<Negotiated, NegotiationError> {
         let request = self.message(local);
-        let SignedResponse { response, signature } = decode(provider, &request, answer)?;
+        // Looked at where it is: a microcontroller has no room for it twice.
+        let decoded = decode(provider, &request, answer);
+        let SignedResponse { response, signature } = decoded.as_ref().map_err(|error| *error)?;
         let time = match clock.at(now) {
             Some(time) if clock.is_own() => time,
             Some(time) => response.time.map_or(time, |signed| signed.max(time)),
             None => acceptable(response.time, clock.floor())?,
         };
-        let peer = verifier
-            .into()
-            .verify(provider, &response.credential, self.parameters.peer_role, time)
-            .map_err(NegotiationError::Untrusted)?;
-        let signed = transcript(provider, &request, &response);
+        let verified =
+            verifier.into().verify(provider, &response.credential, self.parameters.peer_role, time);
+        let peer = verified.as_ref().map_err(|refusal| NegotiationError::Untrusted(*refusal))?;
+        let signed = transcript(provider, &request, response);
         provider
-            .p256_verify(peer.certificate().p256(), &[SIGNATURE_LABEL, &signed], &signature)
+            .p256_verify(peer.certificate().p256(), &[SIGNATURE_LABEL, &signed], signature)
             .map_err(|Invalid| NegotiationError::Signature)?;
-
-        let useless = |Invalid| NegotiationError::Key;
-        let long_term = local.identity.x25519(provider, &response.ephemeral).map_err(useless)?;
-        let ephemeral = match &self.contribution {
-            Contribution::Ephemeral { secret, .. } => {
-                Some(provider.x25519(secret, &response.ephemeral).map_err(useless)?)
-            }
-            Contribution::Nonce(_) => None,
-        };
-        let whole = transcript(provider, &request, &Raw(answer));
-        let key = session_key(provider, &whole, &long_term, ephemeral.as_ref());
+        let key = self.key(provider, local, &response.ephemeral, answer)?;
         clock.learn(now, time);
         Ok(Negotiated {
-            peer,
+            peer: verified.map_err(NegotiationError::Untrusted)?,
             key,
             peer_incarnation: response.incarnation,
             sleepy: self.parameters.sleepy,
             transmission_port: response.transmission_port,
         })
+    }
+
+    /// The key that follows from the request, the responder's ephemeral key, and the whole
+    /// answer.
+    #[inline(never)] // What it computes with is not there while signatures are verified.
+    fn key<P: Provider>(
+        &self,
+        provider: &P,
+        local: LocalParty<'_>,
+        ephemeral: &X25519PublicKey,
+        answer: &[u8],
+    ) -> Result<SessionKey, NegotiationError> {
+        let useless = |Invalid| NegotiationError::Key;
+        let long_term = local.identity.x25519(provider, ephemeral).map_err(useless)?;
+        let ephemeral = match &self.contribution {
+            Contribution::Ephemeral { secret, .. } => {
+                Some(provider.x25519(secret, ephemeral).map_err(useless)?)
+            }
+            Contribution::Nonce(_) => None,
+        };
+        let whole = transcript(provider, &self.message(local), &Raw(answer));
+        Ok(session_key(provider, &whole, &long_term, ephemeral.as_ref()))
     }
 
     fn message<'a>(&self, local: LocalParty<'a>) -> Request<LocalParty<'a>> {
@@ -202,6 +216,7 @@ impl Initiator {
 }
 
 /// The response, or the error that a refusal is.
+#[inline(never)] // What is half decoded is not there while signatures are verified.
 fn decode<P: Provider>(
     provider: &P,
     request: &Request<LocalParty<'_>>,

@@ -55,6 +55,7 @@ impl SessionKey {
 /// The SHA-256 of both messages, each behind its length in four bytes: what the
 /// responder signs, if `response` is M2 without its signature; the salt of the
 /// key derivation, if it is the whole of M2.
+#[inline(never)] // The hash is not there while the signature over it is verified.
 pub(super) fn transcript<P: Provider>(
     provider: &P,
     request: &impl Encode<()>,

@@ -129,54 +129,55 @@ impl<'a> Segments<'a> {
 /// are of, only how long it is, so that two messages of the same length would
 /// mix. A segment of a message of another length begins that message.
 #[derive(Clone, Debug, Default)]
-pub struct Incoming<const N: usize>(State<N>);
-
-#[derive(Clone, Debug, Default)]
-#[allow(clippy::large_enum_variant, reason = "the room is needed, wherever it is")]
-enum State<const N: usize> {
-    #[default]
-    Idle,
-    Collecting(Reassembly<N>),
+pub struct Incoming<const N: usize> {
+    message: Option<Reassembly<N>>,
     /// The message was handed out. A further segment belongs to a repetition,
     /// which has to be whole before it is handed out again.
-    Complete(Reassembly<N>),
+    complete: bool,
 }
 
 impl<const N: usize> Incoming<N> {
     /// Nothing has come in yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(State::Idle)
+        Self { message: None, complete: false }
     }
 
     /// Takes a payload; returns the message, if it is whole now.
     ///
     /// # Errors
     /// [`ReceiveError`].
+    #[inline(never)] // A message on its way to its place is large.
     pub fn receive<'a>(&'a mut self, payload: &'a [u8]) -> Result<Option<&'a [u8]>, ReceiveError> {
         if !is_segment(payload) {
             return Ok(Some(payload));
         }
         let segment: Segment<'_> = cbor::decode(payload).map_err(ReceiveError::Decode)?;
         let (total, offset) = (usize::from(segment.total), usize::from(segment.offset));
-        if let State::Collecting(message) = &mut self.0
-            && message.total() == total
-        {
-            message.insert(total, offset, segment.bytes).map_err(ReceiveError::Fragment)?;
-        } else {
-            let mut message = Reassembly::new(total).map_err(ReceiveError::Fragment)?;
-            message.insert(total, offset, segment.bytes).map_err(ReceiveError::Fragment)?;
-            self.0 = State::Collecting(message);
+        match &mut self.message {
+            Some(message) if !self.complete && message.total() == total => {
+                message.insert(total, offset, segment.bytes).map_err(ReceiveError::Fragment)?;
+            }
+            place => {
+                let message = begin(total, offset, segment.bytes);
+                *place = Some(message.map_err(ReceiveError::Fragment)?);
+            }
         }
-        self.0 = match core::mem::take(&mut self.0) {
-            State::Collecting(message) if message.complete().is_some() => State::Complete(message),
-            state => state,
-        };
-        match &self.0 {
-            State::Complete(message) => Ok(message.complete()),
-            State::Idle | State::Collecting(_) => Ok(None),
-        }
+        let message = self.message.as_ref().and_then(Reassembly::complete);
+        self.complete = message.is_some();
+        Ok(message)
     }
+}
+
+/// A message of which the first segment has come.
+fn begin<const N: usize>(
+    total: usize,
+    offset: usize,
+    bytes: &[u8],
+) -> Result<Reassembly<N>, FragmentError> {
+    let mut message = Reassembly::new(total)?;
+    message.insert(total, offset, bytes)?;
+    Ok(message)
 }
 
 /// Whether a payload is a segment, and not a whole message: all of them are

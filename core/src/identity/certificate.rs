@@ -73,6 +73,7 @@ impl Certificate {
 
     /// The fingerprint of this certificate.
     #[must_use]
+    #[inline(never)] // The encoding is not there while signatures are verified.
     pub fn fingerprint<P: Provider>(&self, provider: &P) -> Fingerprint {
         let encoded = cbor::Encoded::<{ Self::MAX_LEN }>::of(self);
         Fingerprint(provider.sha256_of(&[encoded.as_bytes()]))

@@ -411,7 +411,7 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize>
                 }
                 let standing =
                     Standing::new(id, fingerprint, certificate, role, endorsement, source);
-                return Ok(VerifiedCertificate::new(certificate.clone(), standing));
+                return Ok(VerifiedCertificate::new(certificate, standing));
             }
             candidate = self.candidate(credential, &fingerprint, id, role, now, Some(rank))?;
         }

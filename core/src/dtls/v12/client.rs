@@ -45,6 +45,7 @@ pub struct Handshake<P: Provider> {
     state: State<P>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a device has no heap to put a flight on")]
 enum State<P: Provider> {
     ServerFlight(AwaitServerFlight<P>),
     Finished(AwaitFinished<P>),

@@ -21,8 +21,9 @@ pub struct VerifiedCertificate {
 }
 
 impl VerifiedCertificate {
-    pub(super) fn new(certificate: Certificate, standing: Standing) -> Self {
-        Self { certificate, standing }
+    #[inline(never)] // The copy is not there while signatures are verified.
+    pub(super) fn new(certificate: &Certificate, standing: Standing) -> Self {
+        Self { certificate: certificate.clone(), standing }
     }
 
     /// The certificate.
