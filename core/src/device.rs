@@ -139,6 +139,7 @@ pub struct Device<P: Provider, A: Address, T: Trust = DeviceTrust> {
 
 impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     /// A device that starts to look for its gateway at `now`.
+    #[inline(never)] // Its parts are on the stack while it is put together, and no longer.
     pub fn new(party: Party<P, T>, settings: Settings<A>, now: Instant) -> Self {
         let max_payload = settings.dtls.datagram_limit().saturating_sub(RECORD_OVERHEAD);
         let incarnation = party.incarnation;

@@ -27,7 +27,9 @@ use core::time::Duration;
 
 use heapless::{Deque, Vec};
 
-use crate::connection::{Advertisement, AdvertisementFilter, ForwardSecrecy, Versions};
+use crate::connection::{
+    Advertisement, AdvertisementFilter, ForwardSecrecy, InitiatorParameters, Versions,
+};
 use crate::crypto::Provider;
 use crate::dropped::Dropped;
 use crate::dtls::{self, Datagram, SendError, Session};
@@ -55,6 +57,19 @@ struct Terms {
     /// By which the party above tells what it has to remember (SPEC.md section
     /// 9.2).
     incarnation: u32,
+}
+
+impl Terms {
+    /// What is said in a request.
+    const fn initiator(&self) -> InitiatorParameters {
+        InitiatorParameters {
+            role: self.role,
+            peer_role: self.above,
+            sleepy: self.sleepy,
+            incarnation: self.incarnation,
+            forward_secrecy: self.forward_secrecy,
+        }
+    }
 }
 
 /// The only party above that knows the present incarnation, and its own: the two
@@ -223,6 +238,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
 
     /// Takes a datagram from the discovery port. The error is why it was not
     /// followed.
+    #[inline(never)] // An advertisement takes other room than a record.
     fn hear<T: Trust>(
         &mut self,
         party: &mut Party<P, T>,
@@ -276,12 +292,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             }
             return payload;
         }
-        if let Pursuit::Attempting(attempt) = &self.pursuit
+        if let Pursuit::Attempting(attempt) = &mut self.pursuit
             && attempt.path() == path
         {
-            self.step(party, now, |attempt, terms, party| {
-                attempt.handle_datagram(terms, party, now, datagram)
-            });
+            let step = attempt.handle_datagram(&self.terms, party, now, datagram);
+            self.follow(party, now, step);
         }
         None
     }
@@ -335,9 +350,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         now: Instant,
         reason: Disconnection,
     ) {
-        if let Some(live) = self.live.take() {
+        if let Some(live) = &mut self.live {
             let peer = live.peer.standing.party();
-            self.bid_farewell(party, now, live.path, live.session);
+            let provider = &mut party.provider;
+            Farewell::bid(&mut self.farewell, provider, now, live.path, &mut live.session);
+            self.live = None;
             self.report(UplinkEvent::Disconnected { peer, reason });
             self.wait(party, now);
         }
@@ -376,7 +393,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
                 Liveness::Asked(_) => self.disconnect(party, now, Disconnection::Silent),
             }
         }
-        match &self.pursuit {
+        match &mut self.pursuit {
             Pursuit::Waiting(at) if now >= *at => {
                 if let Search::At(negotiation) = self.search {
                     self.attempt(party, now, negotiation, None);
@@ -385,9 +402,10 @@ impl<P: Provider, A: Address> Uplink<P, A> {
                     self.attempt(party, now, negotiation, None);
                 }
             }
-            Pursuit::Attempting(_) => self.step(party, now, |attempt, terms, party| {
-                attempt.handle_timeout(terms, party, now)
-            }),
+            Pursuit::Attempting(attempt) => {
+                let step = attempt.handle_timeout(&self.terms, party, now);
+                self.follow(party, now, step);
+            }
             Pursuit::None | Pursuit::Waiting(_) => {}
         }
     }

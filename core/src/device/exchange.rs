@@ -49,6 +49,7 @@ impl<P: Provider, A: Address, T: Trust> Device<P, A, T> {
     }
 
     /// Takes a payload of the live session.
+    #[inline(never)] // A message takes other room than a negotiation.
     pub(super) fn receive(&mut self, now: Instant, payload: &[u8]) {
         self.forget_given();
         match Message::decode(payload) {

@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use crate::connection::transfer::{Incoming, MAX_MESSAGE, Segments};
 use crate::connection::{
-    Initiator, InitiatorParameters, LocalParty, Negotiated, NegotiationError, NegotiationRefusal,
-    NetworkKeyId, SessionKey,
+    Initiator, LocalParty, Negotiated, NegotiationError, NegotiationRefusal, NetworkKeyId,
+    SessionKey,
 };
 use crate::crypto::{EntropyError, Provider, SymmetricKey};
 use crate::dtls::{
@@ -80,9 +80,9 @@ pub(super) struct Reaching<P: Provider, A> {
 
 /// The request, or its answer, is on its way.
 pub(super) struct Requesting<P: Provider, A> {
-    path: Path<A>,
-    key: NetworkKeyId,
-    session: Session<P>,
+    pub(super) path: Path<A>,
+    pub(super) key: NetworkKeyId,
+    pub(super) session: Session<P>,
     initiator: Initiator,
     /// The next segment of the request to send, until all are sent.
     segment: Option<usize>,
@@ -94,15 +94,8 @@ pub(super) struct Requesting<P: Provider, A> {
 
 /// The handshake with the transmission service, under the session key.
 pub(super) struct Connecting<P: Provider, A> {
-    path: Path<A>,
-    connection: Client<P>,
-    peer: Peer<A>,
-}
-
-/// An attempt that led to a session.
-pub(super) struct Established<P: Provider, A> {
     pub(super) path: Path<A>,
-    pub(super) session: Session<P>,
+    pub(super) connection: Client<P>,
     pub(super) peer: Peer<A>,
 }
 
@@ -116,19 +109,25 @@ pub(super) struct Peer<A> {
     pub(super) incarnation: u32,
 }
 
-/// An attempt after a step.
-#[allow(clippy::large_enum_variant, reason = "a device has no heap to box it on")]
-pub(super) enum Step<P: Provider, A> {
+/// What a negotiation led to: the way to the transmission service of the party above,
+/// and the key for it.
+pub(super) struct Agreement<A> {
+    path: Path<A>,
+    key: SessionKey,
+    peer: Peer<A>,
+}
+
+/// What came of a step of an attempt, which stays where it is.
+pub(super) enum Step<A> {
     /// It goes on.
-    Goes(Attempt<P, A>),
-    /// The key is negotiated, under this network key; this session with the
-    /// negotiation service is to be ended.
-    Negotiated(Path<A>, NetworkKeyId, Session<P>, Connecting<P, A>),
+    Goes,
+    /// The key is negotiated; the session with the negotiation service is to be ended.
+    Negotiated(Agreement<A>),
     /// It led to a session.
-    Stands(Established<P, A>),
+    Stands,
     Fails(Failure),
-    /// It failed; this session with the negotiation service is to be ended.
-    Leaves(Path<A>, Session<P>, Failure),
+    /// It failed; the session with the negotiation service is to be ended.
+    Leaves(Failure),
 }
 
 impl<P: Provider, A: Address> Attempt<P, A> {
@@ -162,43 +161,101 @@ impl<P: Provider, A: Address> Attempt<P, A> {
 
     /// Takes a datagram that came in on the attempt's path.
     pub(super) fn handle_datagram<T: Trust>(
-        self,
+        &mut self,
         terms: &Terms,
         party: &mut Party<P, T>,
         now: Instant,
         datagram: &mut Datagram<'_>,
-    ) -> Step<P, A> {
+    ) -> Step<A> {
         match self {
-            Self::Reaching(mut state) => {
-                drain(&mut state.connection, party, now, datagram);
-                state.proceed(terms, party, now)
+            Self::Reaching(Reaching { connection, .. })
+            | Self::Connecting(Connecting { connection, .. }) => {
+                drain(connection, &mut party.provider, now, datagram);
             }
-            Self::Requesting(state) => state.handle_datagram(terms, party, now, datagram),
-            Self::Connecting(mut state) => {
-                drain(&mut state.connection, party, now, datagram);
-                state.proceed()
-            }
+            Self::Requesting(state) => match state.handle_datagram(party, now, datagram) {
+                Step::Goes => {}
+                step => return step,
+            },
         }
+        self.proceed(terms, party, now)
     }
 
     /// Does what is due at `now`.
     pub(super) fn handle_timeout<T: Trust>(
-        self,
+        &mut self,
         terms: &Terms,
         party: &mut Party<P, T>,
         now: Instant,
-    ) -> Step<P, A> {
+    ) -> Step<A> {
         match self {
-            Self::Reaching(mut state) => {
-                state.connection.handle_timeout(&mut party.provider, now);
-                state.proceed(terms, party, now)
+            Self::Reaching(Reaching { connection, .. })
+            | Self::Connecting(Connecting { connection, .. }) => {
+                connection.handle_timeout(&mut party.provider, now);
             }
-            Self::Requesting(state) => state.handle_timeout(party, now),
-            Self::Connecting(mut state) => {
-                state.connection.handle_timeout(&mut party.provider, now);
-                state.proceed()
+            Self::Requesting(state) if now >= state.expires => {
+                return Step::Leaves(Failure::NoAnswer);
             }
+            Self::Requesting(state) => state.handle_timeout(&mut party.provider, now),
         }
+        self.proceed(terms, party, now)
+    }
+
+    /// Looks what became of the DTLS connection.
+    fn proceed<T>(&mut self, terms: &Terms, party: &mut Party<P, T>, now: Instant) -> Step<A> {
+        let event = match self {
+            Self::Reaching(Reaching { connection, .. })
+            | Self::Connecting(Connecting { connection, .. }) => connection.poll_event(),
+            Self::Requesting(state) => state.session.poll_event(),
+        };
+        match (&*self, event) {
+            (Self::Connecting(_), Some(ConnectionEvent::Closed(reason))) => {
+                Step::Fails(Failure::Transmission(reason))
+            }
+            (_, Some(ConnectionEvent::Closed(reason))) => Step::Fails(Failure::Negotiation(reason)),
+            (Self::Connecting(_), Some(ConnectionEvent::Connected)) => Step::Stands,
+            (Self::Reaching(_), Some(ConnectionEvent::Connected)) => {
+                match Initiator::new(&mut party.provider, terms.initiator()) {
+                    Ok(initiator) => self.request(now, initiator),
+                    Err(EntropyError) => return Step::Fails(Failure::Entropy),
+                }
+                Step::Goes
+            }
+            _ => Step::Goes,
+        }
+    }
+
+    /// Goes on from the handshake with the negotiation service to the request.
+    #[inline(never)] // An attempt on its way to its place is large.
+    fn request(&mut self, now: Instant, initiator: Initiator) {
+        if let Self::Reaching(state) = self
+            && let Some(session) = state.connection.take_session()
+        {
+            *self = Self::Requesting(Requesting {
+                path: state.path,
+                key: state.key,
+                session,
+                initiator,
+                segment: Some(0),
+                incoming: Incoming::new(),
+                repeat_at: now + REPETITION,
+                repetition: REPETITION,
+                expires: now + REQUEST_TIMEOUT,
+            });
+        }
+    }
+
+    /// Goes on from the request to the handshake with the transmission service.
+    pub(super) fn connect<T>(
+        &mut self,
+        terms: &Terms,
+        party: &mut Party<P, T>,
+        now: Instant,
+        agreement: Agreement<A>,
+    ) -> Result<(), Failure> {
+        let Agreement { path, key, peer } = agreement;
+        let connection = connect(terms, party, now, &key.id().0, key.secret())?;
+        *self = Self::Connecting(Connecting { path, connection, peer });
+        Ok(())
     }
 
     /// Writes the next datagram to the attempt's path; `None` if there is none.
@@ -227,56 +284,14 @@ impl<P: Provider, A: Address> Attempt<P, A> {
     }
 }
 
-impl<P: Provider, A: Address> Reaching<P, A> {
-    fn proceed<T: Trust>(
-        mut self,
-        terms: &Terms,
-        party: &mut Party<P, T>,
-        now: Instant,
-    ) -> Step<P, A> {
-        match self.connection.poll_event() {
-            Some(ConnectionEvent::Closed(reason)) => Step::Fails(Failure::Negotiation(reason)),
-            Some(ConnectionEvent::Connected) => self.request(terms, party, now),
-            _ => Step::Goes(Attempt::Reaching(self)),
-        }
-    }
-
-    fn request<T: Trust>(self, terms: &Terms, party: &mut Party<P, T>, now: Instant) -> Step<P, A> {
-        let parameters = InitiatorParameters {
-            role: terms.role,
-            peer_role: terms.above,
-            sleepy: terms.sleepy,
-            incarnation: terms.incarnation,
-            forward_secrecy: terms.forward_secrecy,
-        };
-        let Ok(initiator) = Initiator::new(&mut party.provider, parameters) else {
-            return Step::Fails(Failure::Entropy);
-        };
-        match self.connection.into_session() {
-            Ok(session) => Step::Goes(Attempt::Requesting(Requesting {
-                path: self.path,
-                key: self.key,
-                session,
-                initiator,
-                segment: Some(0),
-                incoming: Incoming::new(),
-                repeat_at: now + REPETITION,
-                repetition: REPETITION,
-                expires: now + REQUEST_TIMEOUT,
-            })),
-            Err(connection) => Step::Goes(Attempt::Reaching(Self { connection, ..self })),
-        }
-    }
-}
-
 impl<P: Provider, A: Address> Requesting<P, A> {
+    #[inline(never)] // What is negotiated is there only until it was looked at.
     fn handle_datagram<T: Trust>(
-        mut self,
-        terms: &Terms,
+        &mut self,
         party: &mut Party<P, T>,
         now: Instant,
         datagram: &mut Datagram<'_>,
-    ) -> Step<P, A> {
+    ) -> Step<A> {
         while let Some(payload) = self.session.handle_record(&mut party.provider, now, datagram) {
             let Ok(Some(answer)) = self.incoming.receive(payload) else { continue };
             let answer = self.initiator.finish(
@@ -287,70 +302,41 @@ impl<P: Provider, A: Address> Requesting<P, A> {
                 now,
                 answer,
             );
-            match answer {
-                Ok(negotiated) => return self.connect(terms, party, now, negotiated),
+            match &answer {
+                Ok(negotiated) => return Step::Negotiated(self.agreement(negotiated)),
                 // The answer to this request may still come.
                 Err(NegotiationError::OtherRequest) => {}
                 Err(NegotiationError::Refused(refusal)) => {
-                    return self.leave(Failure::RefusedByPeer(refusal));
+                    return Step::Leaves(Failure::RefusedByPeer(*refusal));
                 }
-                Err(error) => return self.leave(Failure::Refused(error)),
+                Err(error) => return Step::Leaves(Failure::Refused(*error)),
             }
         }
-        self.proceed()
+        Step::Goes
     }
 
-    fn connect<T: Trust>(
-        self,
-        terms: &Terms,
-        party: &mut Party<P, T>,
-        now: Instant,
-        negotiated: Negotiated,
-    ) -> Step<P, A> {
-        let key: &SessionKey = &negotiated.key;
-        match connect(terms, party, now, &key.id().0, key.secret()) {
-            Err(failure) => Step::Fails(failure),
-            Ok(connection) => {
-                let path = Path {
-                    peer: self.path.peer.with_port(negotiated.transmission_port),
-                    ..self.path
-                };
-                let peer = Peer {
-                    negotiation: self.path.peer,
-                    name: negotiated.peer.certificate().name().clone(),
-                    standing: negotiated.peer.standing().clone(),
-                    incarnation: negotiated.peer_incarnation,
-                };
-                let next = Connecting { path, connection, peer };
-                Step::Negotiated(self.path, self.key, self.session, next)
-            }
-        }
+    fn agreement(&self, negotiated: &Negotiated) -> Agreement<A> {
+        let path =
+            Path { peer: self.path.peer.with_port(negotiated.transmission_port), ..self.path };
+        let peer = Peer {
+            negotiation: self.path.peer,
+            name: negotiated.peer.certificate().name().clone(),
+            standing: negotiated.peer.standing().clone(),
+            incarnation: negotiated.peer_incarnation,
+        };
+        Agreement { path, key: negotiated.key.clone(), peer }
     }
 
-    fn leave(self, failure: Failure) -> Step<P, A> {
-        Step::Leaves(self.path, self.session, failure)
-    }
-
-    fn handle_timeout<T: Trust>(mut self, party: &mut Party<P, T>, now: Instant) -> Step<P, A> {
-        if now >= self.expires {
-            return self.leave(Failure::NoAnswer);
-        }
+    fn handle_timeout(&mut self, provider: &mut P, now: Instant) {
         if now >= self.repeat_at {
             self.segment = Some(0);
             self.repetition = self.repetition.saturating_mul(2);
             self.repeat_at = now + self.repetition;
         }
-        self.session.handle_timeout(&mut party.provider, now);
-        self.proceed()
+        self.session.handle_timeout(provider, now);
     }
 
-    fn proceed(mut self) -> Step<P, A> {
-        match self.session.poll_event() {
-            Some(ConnectionEvent::Closed(reason)) => Step::Fails(Failure::Negotiation(reason)),
-            _ => Step::Goes(Attempt::Requesting(self)),
-        }
-    }
-
+    #[inline(never)] // The request is large, and there only until it is sealed.
     fn poll_transmit<T: Trust>(
         &mut self,
         party: &mut Party<P, T>,
@@ -399,23 +385,10 @@ impl<P: Provider, A: Address> Requesting<P, A> {
     }
 }
 
-impl<P: Provider, A: Address> Connecting<P, A> {
+impl<A> Agreement<A> {
     /// The party above.
     pub(super) fn peer(&self) -> PartyId {
         self.peer.standing.party()
-    }
-
-    fn proceed(mut self) -> Step<P, A> {
-        match self.connection.poll_event() {
-            Some(ConnectionEvent::Closed(reason)) => Step::Fails(Failure::Transmission(reason)),
-            Some(ConnectionEvent::Connected) => match self.connection.into_session() {
-                Ok(session) => {
-                    Step::Stands(Established { path: self.path, session, peer: self.peer })
-                }
-                Err(connection) => Step::Goes(Attempt::Connecting(Self { connection, ..self })),
-            },
-            _ => Step::Goes(Attempt::Connecting(self)),
-        }
     }
 }
 
@@ -435,11 +408,12 @@ fn connect<P: Provider, T>(
 
 /// Takes all records of a datagram in a handshake, in which none carries a
 /// payload for anyone.
-fn drain<P: Provider, T>(
+#[inline(never)] // A handshake takes other room than a negotiation.
+fn drain<P: Provider>(
     connection: &mut Client<P>,
-    party: &mut Party<P, T>,
+    provider: &mut P,
     now: Instant,
     datagram: &mut Datagram<'_>,
 ) {
-    while connection.handle_record(&mut party.provider, now, datagram).is_some() {}
+    while connection.handle_record(provider, now, datagram).is_some() {}
 }

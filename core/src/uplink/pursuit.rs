@@ -2,10 +2,10 @@
 
 use heapless::Vec;
 
-use super::attempt::{Attempt, Established, Step};
+use super::attempt::{Agreement, Attempt, Requesting, Step};
 use super::{
     Acquaintance, Disconnection, FAREWELL, Failure, Farewell, LEAST_DELAY, Live, Liveness, Path,
-    Pursuit, Terms, Uplink, UplinkEvent,
+    Pursuit, Uplink, UplinkEvent,
 };
 use crate::connection::NetworkKeyId;
 use crate::crypto::Provider;
@@ -38,34 +38,61 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         }
     }
 
-    /// Takes the attempt one step on.
-    pub(super) fn step<T: Trust>(
+    /// Does what a step of the attempt asks for.
+    pub(super) fn follow<T: Trust>(
         &mut self,
         party: &mut Party<P, T>,
         now: Instant,
-        step: impl FnOnce(Attempt<P, A>, &Terms, &mut Party<P, T>) -> Step<P, A>,
+        step: Step<A>,
     ) {
-        match core::mem::replace(&mut self.pursuit, Pursuit::None) {
-            Pursuit::Attempting(attempt) => match step(attempt, &self.terms, party) {
-                Step::Goes(attempt) => self.pursuit = Pursuit::Attempting(attempt),
-                Step::Negotiated(path, key, session, next) => {
-                    self.bid_farewell(party, now, path, session);
-                    let peer = next.peer();
-                    if self.acquaintance.is_some_and(|known| known.party != peer) {
-                        self.begin_anew(party, now, path.peer, key);
-                    } else {
-                        self.report(UplinkEvent::Negotiated { peer });
-                        self.pursuit = Pursuit::Attempting(Attempt::Connecting(next));
-                    }
+        match step {
+            Step::Goes => {}
+            Step::Negotiated(agreement) => self.connect(party, now, agreement),
+            Step::Stands => self.establish(party, now),
+            Step::Fails(failure) => {
+                self.pursuit = Pursuit::None;
+                self.fail(party, now, failure);
+            }
+            Step::Leaves(failure) => {
+                if let Pursuit::Attempting(Attempt::Requesting(state)) = &mut self.pursuit {
+                    let provider = &mut party.provider;
+                    Farewell::bid(
+                        &mut self.farewell,
+                        provider,
+                        now,
+                        state.path,
+                        &mut state.session,
+                    );
                 }
-                Step::Fails(failure) => self.fail(party, now, failure),
-                Step::Leaves(path, session, failure) => {
-                    self.bid_farewell(party, now, path, session);
-                    self.fail(party, now, failure);
-                }
-                Step::Stands(established) => self.establish(party, now, established),
-            },
-            other => self.pursuit = other,
+                self.pursuit = Pursuit::None;
+                self.fail(party, now, failure);
+            }
+        }
+    }
+
+    /// Goes on to the transmission service of the party that a key was negotiated with.
+    #[inline(never)] // An attempt on its way to its place is large.
+    fn connect<T: Trust>(
+        &mut self,
+        party: &mut Party<P, T>,
+        now: Instant,
+        agreement: Agreement<A>,
+    ) {
+        let Pursuit::Attempting(attempt) = &mut self.pursuit else { return };
+        let Attempt::Requesting(Requesting { path, key, session, .. }) = attempt else { return };
+        Farewell::bid(&mut self.farewell, &mut party.provider, now, *path, session);
+        let peer = agreement.peer();
+        if self.acquaintance.is_some_and(|known| known.party != peer) {
+            let (negotiation, key) = (path.peer, *key);
+            self.pursuit = Pursuit::None;
+            return self.begin_anew(party, now, negotiation, key);
+        }
+        match attempt.connect(&self.terms, party, now, agreement) {
+            Ok(()) => self.report(UplinkEvent::Negotiated { peer }),
+            Err(failure) => {
+                self.pursuit = Pursuit::None;
+                self.fail(party, now, failure);
+            }
         }
     }
 
@@ -89,13 +116,13 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         self.attempt(party, now, negotiation, Some(key));
     }
 
-    fn establish<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        established: Established<P, A>,
-    ) {
-        let Established { path, session, peer } = established;
+    /// The attempt has led to a session, which takes the place of the live one.
+    #[inline(never)] // A session on its way to its place is large.
+    fn establish<T: Trust>(&mut self, party: &mut Party<P, T>, now: Instant) {
+        let Pursuit::Attempting(Attempt::Connecting(state)) = &mut self.pursuit else { return };
+        let Some(session) = state.connection.take_session() else { return };
+        let (path, peer) = (state.path, state.peer.clone());
+        self.pursuit = Pursuit::None;
         self.failures = 0;
         let party_above = peer.standing.party();
         let known = Acquaintance { party: party_above, incarnation: peer.incarnation };
@@ -105,10 +132,11 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             replaced: self.live.is_some(),
             new_incarnation: former != Some(known),
         });
-        let live = Live { path, session, peer, liveness: Liveness::Heard(now) };
-        if let Some(old) = self.live.replace(live) {
-            self.bid_farewell(party, now, old.path, old.session);
+        if let Some(old) = &mut self.live {
+            let provider = &mut party.provider;
+            Farewell::bid(&mut self.farewell, provider, now, old.path, &mut old.session);
         }
+        self.live = Some(Live { path, session, peer, liveness: Liveness::Heard(now) });
         // Whom the party trusts may have changed since the negotiation.
         self.check_trust(party, now);
     }
@@ -122,24 +150,6 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             let reason = Disconnection::Session(reason);
             self.report(UplinkEvent::Disconnected { peer, reason });
             self.wait(party, now);
-        }
-    }
-
-    /// Closes `session`, whose close_notify is still to be sent.
-    pub(super) fn bid_farewell<T: Trust>(
-        &mut self,
-        party: &mut Party<P, T>,
-        now: Instant,
-        path: Path<A>,
-        mut session: Session<P>,
-    ) {
-        session.close(now);
-        let mut datagram = Vec::from_array([0; FAREWELL]);
-        if let Ok(Some(length)) = session.poll_transmit(&mut party.provider, now, &mut datagram) {
-            datagram.truncate(length);
-            // Only a courtesy: the peer notices anyway, if later. A session that
-            // was replaced is closed by the peer itself, so the older one gives way.
-            self.farewell = Some(Farewell { path, datagram });
         }
     }
 
@@ -179,5 +189,26 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         let _ = party.provider.random(&mut random);
         let [random] = random;
         self.failures == 0 || random.is_multiple_of(2)
+    }
+}
+
+impl<A> Farewell<A> {
+    /// Closes `session`, whose close_notify is still to be sent, and puts it in its
+    /// `place`.
+    pub(super) fn bid<P: Provider>(
+        place: &mut Option<Self>,
+        provider: &mut P,
+        now: Instant,
+        path: Path<A>,
+        session: &mut Session<P>,
+    ) {
+        session.close(now);
+        let mut datagram = Vec::from_array([0; FAREWELL]);
+        if let Ok(Some(length)) = session.poll_transmit(provider, now, &mut datagram) {
+            datagram.truncate(length);
+            // Only a courtesy: the peer notices anyway, if later. A session that
+            // was replaced is closed by the peer itself, so the older one gives way.
+            *place = Some(Self { path, datagram });
+        }
     }
 }
