@@ -2,20 +2,6 @@
 
 use crate::world::World;
 
-/// Everything that a configuration names.
-fn world() -> World {
-    let world = World::new();
-    world.ok("network new lab.network");
-    world.ok("identity new lab");
-    world.ok("identity new lamp");
-    world.ok(
-        "endorse --issuer lab.identity --subject lamp.certificate --roles device --rights all \
-         --out lamp.endorsement",
-    );
-    world.ok("trust add lamp.trust lab.certificate --authority full");
-    world
-}
-
 const PARTY: &str = r#"identity = "lamp.identity"
 endorsements = ["lamp.endorsement"]
 trust = "lamp.trust"
@@ -111,7 +97,7 @@ fn expect(world: &World, role: &str, text: &str, right: &str, mistake: &str, pro
 
 #[test]
 fn configurations_without_mistakes_are_accepted() {
-    let world = world();
+    let world = World::with_lamp();
     for (role, text) in [("device", DEVICE), ("gateway", GATEWAY), ("cloud", CLOUD)] {
         for text in [text, ""] {
             world.write("role.toml", &format!("{PARTY}{text}"));
@@ -124,7 +110,7 @@ fn configurations_without_mistakes_are_accepted() {
 
 #[test]
 fn names_of_files_are_relative_to_the_configuration() {
-    let world = world();
+    let world = World::with_lamp();
     std::fs::create_dir(world.path("etc")).unwrap();
     let text = PARTY.replace("\"l", "\"../l");
     world.write("etc/device.toml", &text);
@@ -136,7 +122,7 @@ fn names_of_files_are_relative_to_the_configuration() {
 
 #[test]
 fn mistakes_in_a_device() {
-    let world = world();
+    let world = World::with_lamp();
     let expect =
         |right, mistake, problem| expect(&world, "device", DEVICE, right, mistake, problem);
     expect("192.0.2.7:4441", "gateway.example", "not an IP address with a port");
@@ -171,7 +157,7 @@ fn mistakes_in_a_device() {
 
 #[test]
 fn mistakes_about_parts_that_belong_together() {
-    let world = world();
+    let world = World::with_lamp();
     let alert = "[[alert]]\nlabel = \"heat\"\nabove = 1.0\n";
     let complaint = check(&world, "device", alert);
     assert!(complaint.contains("role.toml:6:9: there is no sensor 'heat'"), "{complaint}");
@@ -186,7 +172,7 @@ fn mistakes_about_parts_that_belong_together() {
 
 #[test]
 fn mistakes_in_a_gateway() {
-    let world = world();
+    let world = World::with_lamp();
     let expect =
         |right, mistake, problem| expect(&world, "gateway", GATEWAY, right, mistake, problem);
     expect("negotiation_port = 4441", "negotiation_port = 0", "from 1 to 65535");
@@ -213,7 +199,7 @@ fn mistakes_in_a_gateway() {
 
 #[test]
 fn mistakes_in_a_cloud() {
-    let world = world();
+    let world = World::with_lamp();
     let expect = |right, mistake, problem| expect(&world, "cloud", CLOUD, right, mistake, problem);
     expect("max_gateways = 100", "max_gateways = 0", "from 1 to");
     expect("max_gateways = 100", "max_devices = 100", "unknown field");
@@ -223,7 +209,7 @@ fn mistakes_in_a_cloud() {
 
 #[test]
 fn mistakes_in_what_every_role_names() {
-    let world = world();
+    let world = World::with_lamp();
     let complain = |text: &str| {
         world.write("role.toml", text);
         world.fails(2, "check gateway role.toml")
@@ -256,7 +242,7 @@ fn mistakes_in_what_every_role_names() {
 
 #[test]
 fn a_text_may_stand_in_the_place_of_a_file() {
-    let world = world();
+    let world = World::with_lamp();
     let pasted = PARTY.replace("lamp.endorsement", &world.text("lamp.endorsement"));
     world.write("role.toml", &pasted);
     world.ok("check device role.toml");

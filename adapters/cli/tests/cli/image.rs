@@ -11,15 +11,7 @@ const LENGTH: usize = USUAL_LEN as usize;
 
 /// A device, whose configuration is that of a microcontroller.
 fn world() -> World {
-    let world = World::new();
-    world.ok("network new lab.network");
-    world.ok("identity new lab");
-    world.ok("identity new lamp");
-    world.ok(
-        "endorse --issuer lab.identity --subject lamp.certificate --roles device --rights all \
-         --out lamp.endorsement",
-    );
-    world.ok("trust add lamp.trust lab.certificate --authority full");
+    let world = World::with_lamp();
     world.write(
         "lamp.toml",
         "identity = \"lamp.identity\"\nendorsements = [\"lamp.endorsement\"]\n\

@@ -28,6 +28,20 @@ impl World {
         Self { directory: TempDir::new().unwrap() }
     }
 
+    /// Everything that the configuration of a device called lamp names.
+    pub(crate) fn with_lamp() -> Self {
+        let world = Self::new();
+        world.ok("network new lab.network");
+        world.ok("identity new lab");
+        world.ok("identity new lamp");
+        world.ok(
+            "endorse --issuer lab.identity --subject lamp.certificate --roles device --rights all \
+             --out lamp.endorsement",
+        );
+        world.ok("trust add lamp.trust lab.certificate --authority full");
+        world
+    }
+
     pub(crate) fn path(&self, file: &str) -> PathBuf {
         self.directory.path().join(file)
     }
