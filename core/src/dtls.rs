@@ -76,6 +76,7 @@ pub use drops::{DropReason, Drops};
 #[cfg(feature = "alloc")]
 pub use server::{CookiePolicy, Received, Server, ServerConfig, ServerEvent, SessionId};
 pub use session::Session;
+pub(crate) use v12::client::Offering;
 
 /// What a record adds to its payload, in bytes: a header of 13 (RFC 6347 section
 /// 4.1) and a tag of 16; RFC 7905 has no explicit nonce.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use iot_crypto::connection::{NetworkKey, NetworkKeys};
 use iot_crypto::crypto::RustCrypto;
+use iot_crypto::device::DeviceTrust;
 use iot_crypto::identity::{Endorsements, Name, PrivateIdentity};
 use iot_crypto::time::Instant;
 use iot_crypto::transmission::{Label, Reading, Severity, Ticket, Value};
@@ -91,9 +92,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let personalization = store.personalization()?;
     let generator = Generator::new(SystemNoise, Parameters::default(), &personalization)?;
 
+    let provider = RustCrypto::new(generator);
+    let trust: DeviceTrust = store.trust(&provider)?;
+    let party = store.party(provider, trust)?;
+
     let mut driver = Driver::open(Config::device(5683))?;
-    let (provider, settings) = (RustCrypto::new(generator), Settings::new(Search::Advertisement));
-    let mut node = Node::new(provider, store, Thermostat::default(), settings, driver.now())?;
+    let settings = Settings::new(Search::Advertisement);
+    let mut node = Node::new(party, store, Thermostat::default(), settings, driver.now());
     println!("waiting for a gateway");
     loop {
         driver.turn(&mut node, None)?;

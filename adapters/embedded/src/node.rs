@@ -7,53 +7,20 @@ use core::time::Duration;
 
 use embedded_storage::nor_flash::NorFlash;
 use iot_crypto::connection::{NetworkKey, NetworkKeyId};
-use iot_crypto::crypto::{EntropyError, Provider};
+use iot_crypto::crypto::Provider;
 use iot_crypto::device::{Device, DeviceTrust};
 use iot_crypto::endpoint::{Address, Endpoint, LocalPort, Transmit};
 use iot_crypto::identity::{PartyId, Trust};
 use iot_crypto::party::Party;
-use iot_crypto::time::{Deadline, Instant, Reason, UnixTime, WallClock};
+use iot_crypto::time::{Deadline, Instant, Reason, UnixTime};
 use iot_crypto::transmission::{AnswerError, MessageId, Reading, Refused, Severity, Ticket};
 use iot_crypto::uplink::Settings;
 use iot_crypto::wire::BufferTooSmall;
 
 use crate::event::Event;
 use crate::handlers::{Execution, Handlers, Sender, Upward};
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use saving::Unsaved;
-
-/// Why a node could not start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum StartError {
-    /// Its store can't be used.
-    Store(StoreError),
-    /// The provider has no random numbers.
-    Entropy,
-}
-
-impl core::fmt::Display for StartError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Store(error) => error.fmt(f),
-            Self::Entropy => EntropyError.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for StartError {}
-
-impl From<StoreError> for StartError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<EntropyError> for StartError {
-    fn from(EntropyError: EntropyError) -> Self {
-        Self::Entropy
-    }
-}
 
 /// A constrained node (RFC 7228 section 2.1): a [`Device`] of the core with all that
 /// makes it one, its [`Handlers`] and its [`Store`].
@@ -72,51 +39,26 @@ pub struct Node<P: Provider, A: Address, F, H, T: Trust = DeviceTrust> {
     is_awake: bool,
 }
 
-impl<P: Provider, A: Address, F: NorFlash, H: Handlers> Node<P, A, F, H> {
-    /// A node that begins, at `now`, to look for its gateway as `settings` say, with
-    /// what is in `store`.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub fn new(
-        provider: P,
-        mut store: Store<F>,
-        handlers: H,
-        settings: Settings<A>,
-        now: Instant,
-    ) -> Result<Self, StartError> {
-        let trust = store.trust(&provider)?;
-        Self::with_trust(provider, store, trust, handlers, settings, now)
-    }
-}
-
 impl<P: Provider, A: Address, F: NorFlash, H: Handlers, T: Trust> Node<P, A, F, H, T> {
-    /// As [`Node::new`], with a list of trust of another size, or from elsewhere.
-    ///
-    /// # Errors
-    /// [`StartError`].
-    pub fn with_trust(
-        provider: P,
-        mut store: Store<F>,
-        trust: T,
+    /// A node that begins, at `now`, to look for its gateway as `settings` say. `party`
+    /// is what `store` holds ([`Store::party`]).
+    #[inline(never)] // So that it can be made in its place, without a copy on the stack.
+    pub fn new(
+        party: Party<P, T>,
+        store: Store<F>,
         handlers: H,
         settings: Settings<A>,
         now: Instant,
-    ) -> Result<Self, StartError> {
-        let identity = store.identity(&provider)?;
-        let endorsements = store.endorsements()?;
-        let network = store.network_keys(&provider)?;
-        let time = store.time()?;
-        let clock = WallClock::with_floor(time);
-        let party = Party::new(provider, identity, endorsements, trust, network, clock)?;
-        Ok(Self {
+    ) -> Self {
+        let unsaved = Unsaved::nothing_since(party.clock().floor());
+        Self {
             device: Device::new(party, settings, now),
             store,
             handlers,
             sends: Some(now),
-            unsaved: Unsaved::nothing_since(time),
+            unsaved,
             is_awake: true,
-        })
+        }
     }
 
     /// The device: its gateway, what it dropped, and what it is.

@@ -1,9 +1,10 @@
 //! The default provider: RustCrypto's and dalek's implementations, in software.
 
+mod verification;
+
 use chacha20poly1305::aead::AeadInOut as _;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
 use hmac::Mac as _;
-use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use rand_core::TryCryptoRng;
 use sha2::Digest as _;
@@ -99,8 +100,11 @@ impl<R: TryCryptoRng, L: KeyLog> Provider for RustCrypto<R, L> {
     }
 
     fn x25519_public_key(&self, secret: &X25519Secret) -> X25519PublicKey {
+        // By the ladder of the key exchange, not on the Edwards curve as
+        // `PublicKey::from` does: firmware then has one of them. Neither has a table.
         let secret = x25519_dalek::StaticSecret::from(*secret.expose());
-        X25519PublicKey(x25519_dalek::PublicKey::from(&secret).to_bytes())
+        let base = x25519_dalek::PublicKey::from(x25519_dalek::X25519_BASEPOINT_BYTES);
+        X25519PublicKey(secret.diffie_hellman(&base).to_bytes())
     }
 
     fn x25519(
@@ -138,14 +142,7 @@ impl<R: TryCryptoRng, L: KeyLog> Provider for RustCrypto<R, L> {
         message: &[&[u8]],
         signature: &Signature,
     ) -> Result<(), Invalid> {
-        // The library would also take a point in the "compact" form, tag 05.
-        let [0x02 | 0x03, ..] = public.0 else { return Err(Invalid) };
-        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&public.0).map_err(|_| Invalid)?;
-        let signature = p256::ecdsa::Signature::from_slice(&signature.0).map_err(|_| Invalid)?;
-        if signature.normalize_s() != signature {
-            return Err(Invalid);
-        }
-        key.verify_prehash(&hash(message), &signature).map_err(|_| Invalid)
+        verification::verify(public, &hash(message), signature)
     }
 
     fn aead_key(&self, key: &SymmetricKey) -> Self::AeadKey {

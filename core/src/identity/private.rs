@@ -213,6 +213,17 @@ impl PrivateIdentity {
         Ok(Self { id: stored.certificate.id(provider), stored })
     }
 
+    /// Decodes what [`PrivateIdentity::encode`] wrote, and was kept where none but its
+    /// owner writes, as in the store of a device: it was checked when it was put there,
+    /// and takes a device seconds to check.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode_checked<P: Provider>(provider: &P, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let stored: Stored = cbor::decode(bytes)?;
+        Ok(Self { id: stored.certificate.id(provider), stored })
+    }
+
     /// An exchange with the long-term key.
     pub(crate) fn x25519<P: Provider>(
         &self,

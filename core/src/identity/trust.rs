@@ -6,6 +6,7 @@ mod tests;
 mod verified;
 
 use core::cmp::Reverse;
+use core::ops::DerefMut;
 
 use heapless::Vec;
 
@@ -161,9 +162,9 @@ impl<const PARTIES: usize, const ENDORSEMENTS: usize, const REVOCATIONS: usize> 
     }
 }
 
-/// A store that is too large for a stack.
-#[cfg(feature = "alloc")]
-impl<T: Trust> Trust for alloc::boxed::Box<T> {
+/// A store that has its place elsewhere, behind `&mut` or in a box, since it is too large
+/// for a stack.
+impl<S: DerefMut<Target: Trust>> Trust for S {
     fn verify<P: Provider>(
         &self,
         provider: &P,
@@ -172,11 +173,11 @@ impl<T: Trust> Trust for alloc::boxed::Box<T> {
         now: UnixTime,
         memory: Option<&mut SignatureMemory>,
     ) -> Result<VerifiedCertificate, Refusal> {
-        T::verify(self, provider, credential, role, now, memory)
+        self.deref().verify(provider, credential, role, now, memory)
     }
 
     fn check(&self, standing: &Standing, now: UnixTime) -> Result<(), Refusal> {
-        T::check(self, standing, now)
+        self.deref().check(standing, now)
     }
 
     fn revoke<P: Provider>(
@@ -184,11 +185,11 @@ impl<T: Trust> Trust for alloc::boxed::Box<T> {
         provider: &P,
         revocation: &Revocation,
     ) -> Result<Recorded, TrustError> {
-        T::revoke(self, provider, revocation)
+        self.deref_mut().revoke(provider, revocation)
     }
 
     fn revocations(&self) -> impl Iterator<Item = &Revocation> {
-        T::revocations(self)
+        self.deref().revocations()
     }
 }
 

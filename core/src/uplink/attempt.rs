@@ -10,7 +10,8 @@ use crate::connection::{
 };
 use crate::crypto::{EntropyError, Provider, SymmetricKey};
 use crate::dtls::{
-    Client, CloseReason, ConnectionEvent, Datagram, PresharedKey, PskIdentity, SendError, Session,
+    Client, CloseReason, ConnectionEvent, Datagram, Offering, PresharedKey, PskIdentity, SendError,
+    Session,
 };
 use crate::endpoint::Address;
 use crate::identity::{Name, PartyId, Standing, Trust, Verifier};
@@ -69,6 +70,12 @@ pub(super) enum Attempt<P: Provider, A> {
     Reaching(Reaching<P, A>),
     Requesting(Requesting<P, A>),
     Connecting(Connecting<P, A>),
+}
+
+/// What an attempt is begun with.
+pub(super) struct Beginning {
+    key: NetworkKeyId,
+    offering: Offering,
 }
 
 /// The handshake with the negotiation service, under a network key.
@@ -131,23 +138,12 @@ pub(super) enum Step<A> {
 }
 
 impl<P: Provider, A: Address> Attempt<P, A> {
-    /// Begins with the handshake under the network key `key`, or the preferred
-    /// one.
-    pub(super) fn start<T: Trust>(
-        terms: &Terms,
-        party: &mut Party<P, T>,
-        now: Instant,
-        path: Path<A>,
-        key: Option<NetworkKeyId>,
-    ) -> Result<Self, Failure> {
-        let key = match key {
-            Some(id) => party.network.find(id),
-            None => party.network.preferred(),
-        };
-        let key = key.ok_or(Failure::NoNetworkKey)?;
-        let (identity, psk) = (key.id(), key.psk(&party.provider));
-        let connection = connect(terms, party, now, &identity.0, &psk)?;
-        Ok(Self::Reaching(Reaching { path, key: identity, connection }))
+    /// Begins with the handshake under a network key.
+    #[inline(never)] // It is made where it is to be.
+    pub(super) fn start(terms: &Terms, now: Instant, path: Path<A>, beginning: Beginning) -> Self {
+        let Beginning { key, offering } = beginning;
+        let connection = Client::offer(&terms.dtls, now, offering);
+        Self::Reaching(Reaching { path, key, connection })
     }
 
     /// The path of the DTLS connection that is in use.
@@ -253,9 +249,21 @@ impl<P: Provider, A: Address> Attempt<P, A> {
         agreement: Agreement<A>,
     ) -> Result<(), Failure> {
         let Agreement { path, key, peer } = agreement;
-        let connection = connect(terms, party, now, &key.id().0, key.secret())?;
-        *self = Self::Connecting(Connecting { path, connection, peer });
+        let offering = offering(party, &key.id().0, key.secret())?;
+        *self = Self::connecting(terms, now, path, peer, offering);
         Ok(())
+    }
+
+    #[inline(never)] // It is made where it is to be.
+    fn connecting(
+        terms: &Terms,
+        now: Instant,
+        path: Path<A>,
+        peer: Peer<A>,
+        offering: Offering,
+    ) -> Self {
+        let connection = Client::offer(&terms.dtls, now, offering);
+        Self::Connecting(Connecting { path, connection, peer })
     }
 
     /// Writes the next datagram to the attempt's path; `None` if there is none.
@@ -392,18 +400,31 @@ impl<A> Agreement<A> {
     }
 }
 
-/// Begins a DTLS handshake with a pre-shared key.
-fn connect<P: Provider, T>(
-    terms: &Terms,
+impl Beginning {
+    /// With the network key `key`, or the preferred one.
+    pub(super) fn new<P: Provider, T>(
+        party: &mut Party<P, T>,
+        key: Option<NetworkKeyId>,
+    ) -> Result<Self, Failure> {
+        let key = match key {
+            Some(id) => party.network.find(id),
+            None => party.network.preferred(),
+        };
+        let key = key.ok_or(Failure::NoNetworkKey)?;
+        let (identity, psk) = (key.id(), key.psk(&party.provider));
+        Ok(Self { key: identity, offering: offering(party, &identity.0, &psk)? })
+    }
+}
+
+/// What a DTLS handshake with a pre-shared key is begun with.
+fn offering<P: Provider, T>(
     party: &mut Party<P, T>,
-    now: Instant,
     identity: &[u8],
     key: &SymmetricKey,
-) -> Result<Client<P>, Failure> {
+) -> Result<Offering, Failure> {
     let identity = PskIdentity::new(identity).ok_or(Failure::NoNetworkKey)?;
     let key = PresharedKey::new(key.expose()).ok_or(Failure::NoNetworkKey)?;
-    Client::new(&terms.dtls, &mut party.provider, now, &identity, key)
-        .map_err(|EntropyError| Failure::Entropy)
+    Offering::new(&mut party.provider, &identity, key).map_err(|EntropyError| Failure::Entropy)
 }
 
 /// Takes all records of a datagram in a handshake, in which none carries a

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use super::attempt::{Agreement, Attempt, Requesting, Step};
+use super::attempt::{Agreement, Attempt, Beginning, Requesting, Step};
 use super::{
     Acquaintance, Disconnection, FAREWELL, Failure, Farewell, LEAST_DELAY, Live, Liveness, Path,
     Pursuit, Uplink, UplinkEvent,
@@ -32,10 +32,15 @@ impl<P: Provider, A: Address> Uplink<P, A> {
             _ => LocalPort::FirstClient,
         };
         let path = Path { port, peer: negotiation };
-        match Attempt::start(&self.terms, party, now, path, key) {
-            Ok(attempt) => self.pursuit = Pursuit::Attempting(attempt),
+        match Beginning::new(party, key) {
+            Ok(beginning) => self.begin(now, path, beginning),
             Err(failure) => self.fail(party, now, failure),
         }
+    }
+
+    #[inline(never)] // An attempt on its way to its place is large.
+    fn begin(&mut self, now: Instant, path: Path<A>, beginning: Beginning) {
+        self.pursuit = Pursuit::Attempting(Attempt::start(&self.terms, now, path, beginning));
     }
 
     /// Does what a step of the attempt asks for.

@@ -2,7 +2,7 @@
 
 use crate::clock::{self, Clock};
 use crate::entropy::Entropy;
-use crate::ethernet::Ethernet;
+use crate::ethernet::{Ethernet, Frames};
 use crate::flash::Flash;
 use crate::lamp::Lamp;
 use crate::power::Power;
@@ -37,9 +37,10 @@ pub struct Board<const WORDS: usize> {
 const CLOCK_GATES: [u32; 3] = [1 << 16, 0b11 << 16, 1 << 30 | 1 << 28 | 1 << 5];
 
 impl<const WORDS: usize> Board<WORDS> {
-    /// Wakes the board up; `None` if it was taken before.
+    /// Wakes the board up, with room for the frames of its Ethernet controller; `None` if
+    /// it was taken before.
     #[must_use]
-    pub fn take() -> Option<Self> {
+    pub fn take(frames: &'static mut Frames<WORDS>) -> Option<Self> {
         let core = cortex_m::Peripherals::take()?;
         let registers = Registers::new(&core);
         clock::run_from_crystal(registers.system);
@@ -49,7 +50,7 @@ impl<const WORDS: usize> Board<WORDS> {
         // A part has its clock a few cycles after its gate is open (data sheet, 5.2.6).
         cortex_m::asm::delay(16);
         Some(Self {
-            ethernet: Ethernet::new(registers.ethernet, HARDWARE_ADDRESS),
+            ethernet: Ethernet::new(registers.ethernet, HARDWARE_ADDRESS, frames),
             clock: Clock::start(core.SYST),
             power: Power::new(registers.alarm),
             flash: Flash::open(),

@@ -43,12 +43,27 @@ mod bits {
 /// What the queues take and give, in words: the length of a frame, then the frame.
 type Frame<const WORDS: usize> = [[u8; 4]; WORDS];
 
+/// Room for the frame that was received and the one to be sent, of up to `WORDS`
+/// [`words`].
+pub struct Frames<const WORDS: usize> {
+    received: Frame<WORDS>,
+    sent: Frame<WORDS>,
+}
+
+impl<const WORDS: usize> Frames<WORDS> {
+    /// Empty frames.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a static is made of it")]
+    pub const fn new() -> Self {
+        Self { received: [[0; 4]; WORDS], sent: [[0; 4]; WORDS] }
+    }
+}
+
 /// The Ethernet controller, for frames of up to `WORDS` [`words`].
 pub struct Ethernet<const WORDS: usize> {
     controller: &'static EthernetController,
     address: [u8; 6],
-    received: Frame<WORDS>,
-    sent: Frame<WORDS>,
+    frames: &'static mut Frames<WORDS>,
     dropped: u32,
 }
 
@@ -56,7 +71,11 @@ impl<const WORDS: usize> Ethernet<WORDS> {
     /// The longest frame, in bytes, without its checksum.
     const MAX_FRAME: usize = 4 * WORDS - LENGTH - CHECKSUM;
 
-    pub(crate) fn new(controller: &'static EthernetController, address: [u8; 6]) -> Self {
+    pub(crate) fn new(
+        controller: &'static EthernetController,
+        address: [u8; 6],
+        frames: &'static mut Frames<WORDS>,
+    ) -> Self {
         use bits::*;
         let [a, b, c, d, e, f] = address;
         let [low, high] = &controller.address;
@@ -68,8 +87,7 @@ impl<const WORDS: usize> Ethernet<WORDS> {
         let form = TRANSMIT_PAD | TRANSMIT_CHECKSUM | TRANSMIT_DUPLEX;
         controller.transmit_control.set(TRANSMIT | form);
         controller.receive_control.set(RECEIVE | RECEIVE_RESET);
-        let empty = [[0; 4]; WORDS];
-        Self { controller, address, received: empty, sent: empty, dropped: 0 }
+        Self { controller, address, frames, dropped: 0 }
     }
 
     /// The hardware address.
@@ -113,7 +131,7 @@ impl<const WORDS: usize> Ethernet<WORDS> {
             return None;
         }
         let words = queued.div_ceil(4);
-        let mut room = self.received.iter_mut();
+        let mut room = self.frames.received.iter_mut();
         for index in 0..words {
             let word = if index == 0 { first } else { data.get().to_le_bytes() };
             if let Some(place) = room.next() {
@@ -142,12 +160,14 @@ impl<const WORDS: usize> phy::Device for Ethernet<WORDS> {
             return None;
         }
         let length = self.take_frame()?;
-        let received = self.received.as_flattened().get(LENGTH..LENGTH + length)?;
-        Some((Received(received), Sending { controller: self.controller, frame: &mut self.sent }))
+        let Frames { received, sent } = &mut *self.frames;
+        let received = received.as_flattened().get(LENGTH..LENGTH + length)?;
+        Some((Received(received), Sending { controller: self.controller, frame: sent }))
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Sending<'_, WORDS>> {
-        self.may_send().then_some(Sending { controller: self.controller, frame: &mut self.sent })
+        self.may_send()
+            .then_some(Sending { controller: self.controller, frame: &mut self.frames.sent })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {

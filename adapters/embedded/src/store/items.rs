@@ -4,12 +4,13 @@ use core::ops::Range;
 
 use embedded_storage::nor_flash::NorFlash;
 use iot_crypto::connection::NetworkKeys;
-use iot_crypto::crypto::{Provider, Secret};
+use iot_crypto::crypto::{EntropyError, Provider, Secret};
 use iot_crypto::identity::{
     Authority, Certificate, Endorsement, Endorsements, Fingerprint, PrivateIdentity, Revocation,
     Trust, TrustError, TrustStore,
 };
-use iot_crypto::time::UnixTime;
+use iot_crypto::party::Party;
+use iot_crypto::time::{UnixTime, WallClock};
 use iot_crypto::wire::cbor;
 use zeroize::Zeroizing;
 
@@ -53,6 +54,24 @@ impl Item {
 }
 
 impl<F: NorFlash> Store<F> {
+    /// The device with all that is stored, and whom it trusts: [`Store::trust`], or a
+    /// list from elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError`]; [`StoreError::Entropy`] if the provider has no random numbers.
+    pub fn party<P: Provider, T: Trust>(
+        &mut self,
+        provider: P,
+        trust: T,
+    ) -> Result<Party<P, T>, StoreError> {
+        let identity = self.identity(&provider)?;
+        let endorsements = self.endorsements()?;
+        let network = self.network_keys(&provider)?;
+        let clock = WallClock::with_floor(self.time()?);
+        Party::new(provider, identity, endorsements, trust, network, clock)
+            .map_err(|EntropyError| StoreError::Entropy)
+    }
+
     /// Who the device is.
     ///
     /// # Errors
@@ -61,7 +80,7 @@ impl<F: NorFlash> Store<F> {
         let mut buffer = buffer();
         let bytes = self.value(Item::Identity, 0, &mut buffer)?;
         let bytes = bytes.ok_or(StoreError::Invalid(Item::Identity))?;
-        PrivateIdentity::decode(provider, bytes).map_err(Item::Identity.invalid())
+        PrivateIdentity::decode_checked(provider, bytes).map_err(Item::Identity.invalid())
     }
 
     /// The endorsements of its certificate.
@@ -97,7 +116,21 @@ impl<F: NorFlash> Store<F> {
         &mut self,
         provider: &P,
     ) -> Result<TrustStore<A, B, C>, StoreError> {
-        let (mut buffer, mut trust) = (buffer(), TrustStore::new());
+        let mut trust = TrustStore::new();
+        self.load_trust(provider, &mut trust)?;
+        Ok(trust)
+    }
+
+    /// As [`Store::trust`], into a list that has its place already.
+    ///
+    /// # Errors
+    /// As there; what was loaded until then stays.
+    pub fn load_trust<P: Provider, const A: usize, const B: usize, const C: usize>(
+        &mut self,
+        provider: &P,
+        trust: &mut TrustStore<A, B, C>,
+    ) -> Result<(), StoreError> {
+        let mut buffer = buffer();
         let invalid = StoreError::Invalid(Item::TrustedParty);
         for slot in SLOTS {
             let Some(bytes) = self.value(Item::TrustedParty, slot, &mut buffer)? else { break };
@@ -124,7 +157,7 @@ impl<F: NorFlash> Store<F> {
                 Err(_) => return Err(invalid),
             }
         }
-        Ok(trust)
+        Ok(())
     }
 
     /// Saves the revocations.

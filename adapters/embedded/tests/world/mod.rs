@@ -23,7 +23,7 @@ use iot_crypto::uplink::{Search, Settings};
 use iot_crypto_embedded::entropy::{EntropySource, Generator, MinEntropy, Parameters, SourceError};
 use iot_crypto_embedded::event::Event;
 use iot_crypto_embedded::handlers::{Execution, Handlers, Sender, Texts, Unavailable};
-use iot_crypto_embedded::node::{Node, StartError};
+use iot_crypto_embedded::node::Node;
 use iot_crypto_embedded::store::{Provisioning, Store, StoreError};
 use rand_core::SeedableRng as _;
 
@@ -252,14 +252,17 @@ pub(crate) fn start(
     flash: TornFlash,
     works: &Rc<Cell<bool>>,
     now: Instant,
-) -> Result<TestNode, StartError> {
+) -> Result<TestNode, StoreError> {
     let mut store = Store::open(flash, 0..LENGTH)?;
     let personalization = store.personalization()?;
     let min_entropy = MinEntropy::bits_per_byte(4).unwrap();
     let parameters = Parameters { min_entropy, reseed_after: NonZeroU16::MIN };
     let noise = Noise { state: 1, works: works.clone() };
     let generator = Generator::new(noise, parameters, &personalization).unwrap();
-    Node::new(RustCrypto::new(generator), store, Room::default(), settings(), now)
+    let provider = RustCrypto::new(generator);
+    let trust = store.trust(&provider)?;
+    let party = store.party(provider, trust)?;
+    Ok(Node::new(party, store, Room::default(), settings(), now))
 }
 
 impl World {

@@ -2,7 +2,7 @@
 
 use super::Connection;
 use crate::crypto::{EntropyError, Provider};
-use crate::dtls::v12::client::Handshake;
+use crate::dtls::v12::client::{Handshake, Offering};
 use crate::dtls::{Config, PresharedKey, PskIdentity};
 use crate::time::Instant;
 
@@ -21,6 +21,12 @@ impl<P: Provider> Client<P> {
         identity: &PskIdentity,
         key: PresharedKey,
     ) -> Result<Self, EntropyError> {
-        Handshake::start(config, provider, now, identity, key).map(Self::begin)
+        let offering = Offering::new(provider, identity, key)?;
+        Ok(Self::offer(config, now, offering))
+    }
+
+    /// [`Client::new`], with what can fail behind it: so it can be made where it is to be.
+    pub(crate) fn offer(config: &Config, now: Instant, offering: Offering) -> Self {
+        Self::begin(Handshake::start(config, now, offering))
     }
 }

@@ -25,6 +25,7 @@ mod states;
 use states::{AwaitFinished, AwaitServerFlight, Credentials};
 
 use super::ending::Ending;
+use super::hello::Random;
 use super::message::fragments;
 use super::record::{ContentType, PlaintextState, Record};
 use super::timer::Expiry;
@@ -35,6 +36,25 @@ use crate::dtls::{
 };
 use crate::time::{Deadline, Instant};
 use crate::wire::BufferTooSmall;
+
+/// What a handshake is begun with.
+pub(crate) struct Offering {
+    random: Random,
+    credentials: Credentials,
+}
+
+impl Offering {
+    /// A random number of `provider`, and who we are.
+    pub(crate) fn new<P: Provider>(
+        provider: &mut P,
+        identity: &PskIdentity,
+        key: PresharedKey,
+    ) -> Result<Self, EntropyError> {
+        let mut random = [0; 32];
+        provider.random(&mut random)?;
+        Ok(Self { random, credentials: Credentials { identity: identity.clone(), key } })
+    }
+}
 
 /// A client's handshake, from its first message until it is established or has
 /// failed.
@@ -55,22 +75,14 @@ enum State<P: Provider> {
 
 impl<P: Provider> Handshake<P> {
     /// Begins a handshake at `now`.
-    pub(crate) fn start(
-        config: &Config,
-        provider: &mut P,
-        now: Instant,
-        identity: &PskIdentity,
-        key: PresharedKey,
-    ) -> Result<Self, EntropyError> {
-        let mut random = [0; 32];
-        provider.random(&mut random)?;
-        let credentials = Credentials { identity: identity.clone(), key };
-        Ok(Self {
+    pub(crate) fn start(config: &Config, now: Instant, offering: Offering) -> Self {
+        let Offering { random, credentials } = offering;
+        Self {
             config: *config,
             plaintext: PlaintextState::new(0),
             expiry: Expiry::start(config, now),
             state: State::ServerFlight(AwaitServerFlight::new(config, now, random, credentials)),
-        })
+        }
     }
 
     /// Takes the messages of a record of epoch 0; an error if none was taken.

@@ -10,13 +10,14 @@
 use embedded_storage::nor_flash::{NorFlash as _, ReadNorFlash as _};
 use iot_crypto_embedded::entropy::EntropySource as _;
 use iot_crypto_firmware::board::Board;
-use iot_crypto_firmware::ethernet::words;
+use iot_crypto_firmware::ethernet::{Frames, words};
 use iot_crypto_firmware::flash::{Flash, PAGE};
 use iot_crypto_firmware::{say, stack};
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, SocketSet, SocketStorage};
 use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, Ipv4Address};
+use static_cell::ConstStaticCell;
 
 /// The port of the echo service.
 const PORT: u16 = 7;
@@ -26,11 +27,15 @@ const ADDRESS: Ipv4Address = Ipv4Address::new(10, 0, 2, 15);
 const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 
 /// An IP packet is as long as every IPv6 link must carry (RFC 8200 section 5).
-type EchoBoard = Board<{ words(1280) }>;
+const WORDS: usize = words(1280);
+
+type EchoBoard = Board<WORDS>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    let Some(mut board) = EchoBoard::take() else { semihosting::process::exit(1) };
+    static FRAMES: ConstStaticCell<Frames<WORDS>> = ConstStaticCell::new(Frames::new());
+
+    let Some(mut board) = EchoBoard::take(FRAMES.take()) else { semihosting::process::exit(1) };
     say!("started; the stack is ", stack::peak(), " bytes deep");
     match board.thermometer.read(&board.clock) {
         Ok(temperature) => say!("temperature ", temperature, " millidegrees"),

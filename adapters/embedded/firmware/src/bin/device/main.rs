@@ -14,17 +14,20 @@ mod start;
 use core::net::SocketAddr;
 
 use iot_crypto::crypto::RustCrypto;
+use iot_crypto::device::DeviceTrust;
+use iot_crypto::party::Party;
 use iot_crypto::time::Instant;
 use iot_crypto_embedded::entropy::{EntropySource as _, Generator};
 use iot_crypto_embedded::node::Node;
+use iot_crypto_embedded::store::Store;
 use iot_crypto_firmware::board::Board;
 use iot_crypto_firmware::clock::Clock;
 use iot_crypto_firmware::entropy::Entropy;
-use iot_crypto_firmware::ethernet::{Ethernet, words};
+use iot_crypto_firmware::ethernet::{Ethernet, Frames, words};
 use iot_crypto_firmware::flash::Flash;
 use iot_crypto_firmware::power::Power;
 use iot_crypto_firmware::say;
-use static_cell::StaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 use apparatus::Apparatus;
 
@@ -35,10 +38,16 @@ const MTU: usize = 576;
 /// The longest datagram in one, in bytes: without the headers of IPv4 and UDP.
 const DATAGRAM: usize = MTU - 20 - 8;
 
-type DeviceBoard = Board<{ words(MTU) }>;
-type DeviceEthernet = Ethernet<{ words(MTU) }>;
+/// The words of a frame.
+const WORDS: usize = words(MTU);
+
+type DeviceBoard = Board<WORDS>;
+type DeviceEthernet = Ethernet<WORDS>;
+type DeviceProvider = RustCrypto<Generator<&'static Entropy>>;
+type DeviceParty = Party<DeviceProvider, &'static mut DeviceTrust>;
+type DeviceStore = Store<&'static mut Flash>;
 type DeviceNode =
-    Node<RustCrypto<Generator<&'static Entropy>>, SocketAddr, &'static mut Flash, Apparatus>;
+    Node<DeviceProvider, SocketAddr, &'static mut Flash, Apparatus, &'static mut DeviceTrust>;
 
 /// What drives the node.
 struct Machine {
@@ -60,20 +69,18 @@ impl Machine {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
+    static FRAMES: ConstStaticCell<Frames<WORDS>> = ConstStaticCell::new(Frames::new());
     static BOARD: StaticCell<DeviceBoard> = StaticCell::new();
-    static NODE: StaticCell<DeviceNode> = StaticCell::new();
 
-    let Some(board) = DeviceBoard::take() else { semihosting::process::exit(1) };
+    let Some(board) = DeviceBoard::take(FRAMES.take()) else { semihosting::process::exit(1) };
     let Board { ethernet, clock, power, flash, entropy, thermometer, lamp } = BOARD.init(board);
     say!("started");
     let mut machine = Machine { clock, power, ethernet };
     let apparatus = Apparatus::new(thermometer, lamp, clock);
-    let settings = start::settings(flash);
     let mut seed = [0; 8];
     // It only keeps ports from being guessed; without entropy the node doesn't start.
     let _ = (&*entropy).fill(&mut seed);
     let seed = u64::from_le_bytes(seed);
-    let parts = start::Parts { flash, entropy, apparatus, settings };
-    let node = start::node(&mut machine, parts, &NODE);
+    let node = start::node(&mut machine, flash, entropy, apparatus);
     network::run(&mut machine, seed, node)
 }

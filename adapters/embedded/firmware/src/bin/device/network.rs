@@ -15,14 +15,36 @@ const ROUTER: Ipv4Address = Ipv4Address::new(10, 0, 2, 2);
 const BURST: usize = 4;
 
 /// Has the node live on the network.
-#[inline(never)]
 pub(crate) fn run(machine: &mut Machine, seed: u64, node: &mut DeviceNode) -> ! {
+    let Network { driver, interface, sockets } = &mut join(machine, seed);
+    loop {
+        let now = machine.now();
+        match driver.turn(now, interface, machine.ethernet, sockets, node) {
+            Ok(turn) => machine.sleep(turn.wake),
+            // The node's datagrams are no longer than the driver's.
+            Err(_) => semihosting::process::exit(1),
+        }
+    }
+}
+
+/// What stands between the Ethernet controller and the node.
+struct Network {
+    driver: &'static mut Driver<DATAGRAM>,
+    interface: &'static mut Interface,
+    sockets: SocketSet<'static>,
+}
+
+#[inline(never)] // It needs room on the stack that the loop doesn't.
+fn join(machine: &mut Machine, seed: u64) -> Network {
     static STORAGE: StaticCell<DeviceStorage<DATAGRAM>> = StaticCell::new();
+    static PLACES: StaticCell<[SocketStorage<'_>; 3]> = StaticCell::new();
+    static INTERFACE: StaticCell<Interface> = StaticCell::new();
+    static DRIVER: StaticCell<Driver<DATAGRAM>> = StaticCell::new();
 
     let mut config = iface::Config::new(EthernetAddress(machine.ethernet.address()).into());
     config.random_seed = seed;
     let now = smoltcp::time::Instant::from_millis(0);
-    let mut interface = Interface::new(config, machine.ethernet, now);
+    let interface = INTERFACE.init(Interface::new(config, machine.ethernet, now));
     interface.update_ip_addrs(|addresses| {
         // There is room for one.
         let _ = addresses.push(IpCidr::new(IpAddress::Ipv4(ADDRESS), 24));
@@ -30,29 +52,22 @@ pub(crate) fn run(machine: &mut Machine, seed: u64, node: &mut DeviceNode) -> ! 
     // And for one route.
     let _ = interface.routes_mut().add_default_ipv4_route(ROUTER);
 
-    let mut places = [SocketStorage::EMPTY; 3];
-    let mut sockets = SocketSet::new(&mut places[..]);
+    let mut sockets = SocketSet::new(&mut PLACES.init([SocketStorage::EMPTY; 3])[..]);
     let config = Config {
         announce: Announce { multicast_v6: None, ..Announce::default() },
         path_mtu: MTU,
         burst: BURST,
         ..Config::default()
     };
-    let driver = Driver::<DATAGRAM>::device(
+    match Driver::device(
         config,
         seed,
-        &mut interface,
+        interface,
         &mut sockets,
         STORAGE.init_with(DeviceStorage::new),
-    );
-    // The configuration is sound.
-    let Ok(mut driver) = driver else { semihosting::process::exit(1) };
-    loop {
-        let now = machine.now();
-        match driver.turn(now, &mut interface, machine.ethernet, &mut sockets, node) {
-            Ok(turn) => machine.sleep(turn.wake),
-            // The node's datagrams are no longer than the driver's.
-            Err(_) => semihosting::process::exit(1),
-        }
+    ) {
+        Ok(driver) => Network { driver: DRIVER.init(driver), interface, sockets },
+        // The configuration is sound.
+        Err(_) => semihosting::process::exit(1),
     }
 }
