@@ -42,9 +42,10 @@ impl core::ops::Add<Duration> for Instant {
 
     /// The instant `duration` later, rounded up to a whole millisecond, so that
     /// whoever sleeps until it never wakes too early.
+    #[inline(never)] // For the size of a microcontroller's program.
     fn add(self, duration: Duration) -> Self {
-        let whole = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let part = u64::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
+        let whole = duration.as_secs().saturating_mul(1000);
+        let part = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
         Self(self.0.saturating_add(whole).saturating_add(part))
     }
 }
@@ -71,6 +72,7 @@ impl Deadline {
 
     /// The earlier of two deadlines that may not exist.
     #[must_use]
+    #[inline(never)] // For the size of a microcontroller's program.
     pub fn earlier(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(if other.at < one.at { other } else { one }),

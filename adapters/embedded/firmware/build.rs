@@ -1,6 +1,7 @@
-//! Shows the linker where the memory of the chip is laid down.
+//! Shows the linker where the memory of the chip and its interrupts are laid down.
 
 fn main() {
     println!("cargo::rustc-link-search={}", env!("CARGO_MANIFEST_DIR"));
     println!("cargo::rerun-if-changed=memory.x");
+    println!("cargo::rerun-if-changed=device.x");
 }

@@ -30,6 +30,7 @@ pub mod entropy;
 pub mod ethernet;
 mod fault;
 pub mod flash;
+mod interrupts;
 pub mod lamp;
 pub mod power;
 mod registers;

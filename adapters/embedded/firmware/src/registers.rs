@@ -1,8 +1,8 @@
 //! The registers of the chip, as its data sheet lays them out (Texas Instruments,
 //! Stellaris LM3S6965 Microcontroller); only those that are used have names.
 //!
-//! This is where the addresses become references, and with [`crate::stack`] and
-//! [`crate::fault`] all the unsafe code that there is.
+//! This is where the addresses become references, and with [`crate::stack`],
+//! [`crate::interrupts`] and [`crate::fault`] all the unsafe code that there is.
 
 #![allow(unsafe_code)]
 

@@ -54,8 +54,10 @@ impl Apparatus {
     }
 }
 
+/// In whole degrees, which the sensor is good for: the processor has no floating point,
+/// and a division would be 1 KB of program.
 fn celsius(thousandths: i32) -> Value<'static> {
-    Value::Float(f64::from(thousandths) / 1000.0)
+    Value::Integer(i64::from(thousandths / 1000))
 }
 
 impl Handlers for Apparatus {
