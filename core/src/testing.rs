@@ -22,7 +22,7 @@ pub(crate) fn provider(seed: u8) -> TestProvider {
 /// Decodes a CBOR item, and encodes what came of it.
 pub(crate) fn reencode<'b, T>(bytes: &'b [u8]) -> Option<Vec<u8>>
 where
-    T: minicbor::Decode<'b, ()> + minicbor::Encode<()>,
+    T: cbor::Decode<'b> + minicbor::Encode<()>,
 {
     let value = cbor::decode::<T>(bytes).ok()?;
     let mut again = std::vec![0; cbor::encoded_len(&value)];

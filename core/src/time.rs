@@ -6,6 +6,9 @@
 
 use core::time::Duration;
 
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
+
 /// A moment of the caller's monotonic clock, in milliseconds since an origin of
 /// the caller's choice.
 ///
@@ -150,12 +153,9 @@ impl<C> minicbor::Encode<C> for UnixTime {
     }
 }
 
-impl<'b, C> minicbor::Decode<'b, C> for UnixTime {
-    fn decode(
-        decoder: &mut minicbor::Decoder<'b>,
-        _: &mut C,
-    ) -> Result<Self, minicbor::decode::Error> {
-        decoder.u64().map(Self)
+impl<'b> Decode<'b> for UnixTime {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+        decoder.unsigned().map(Self)
     }
 }
 

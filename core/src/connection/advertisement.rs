@@ -3,13 +3,14 @@
 mod filter;
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 use subtle::ConstantTimeEq as _;
 
 use super::{NetworkKey, NetworkKeyId, NetworkKeys};
 use crate::crypto::Provider;
 use crate::identity::PartyId;
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
 pub use filter::{AdvertisementFilter, NotFresh};
@@ -192,20 +193,20 @@ impl<C> Encode<C> for Sealed {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Sealed {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Sealed {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 10, VERSION)?;
         Ok(Self {
             content: Content {
                 key: decoder.decode()?,
                 advertisement: Advertisement {
                     gateway: decoder.decode()?,
-                    negotiation_port: decoder.u16()?,
-                    transmission_port: decoder.u16()?,
-                    versions: Versions(decoder.u32()?),
+                    negotiation_port: decoder.unsigned()?,
+                    transmission_port: decoder.unsigned()?,
+                    versions: Versions(decoder.unsigned()?),
                     time: Some(decoder.decode()?).filter(|time| *time != UnixTime::default()),
-                    sequence: decoder.u32()?,
-                    incarnation: decoder.u32()?,
+                    sequence: decoder.unsigned()?,
+                    incarnation: decoder.unsigned()?,
                 },
             },
             mac: cbor::bytes(decoder)?,

@@ -1,11 +1,12 @@
 //! The two messages of the key negotiation (SPEC.md section 9.2).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use crate::crypto::{Signature, X25519PublicKey};
 use crate::identity::{Credential, Endorsements, PrivateIdentity, Role, Roles};
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{DecodeError, cbor};
 
 /// The version of the negotiation.
@@ -83,19 +84,15 @@ impl Request {
 }
 
 /// Reads the head of a message of `length` items: array, kind and version.
-pub(super) fn head(
-    decoder: &mut Decoder<'_>,
-    kind: Kind,
-    length: u64,
-) -> Result<(), decode::Error> {
+pub(super) fn head(decoder: &mut Decoder<'_>, kind: Kind, length: u64) -> Result<(), DecodeError> {
     let found = decoder.array()?;
-    if decoder.u8()? != kind as u8 {
-        return Err(cbor::malformed());
+    if decoder.unsigned::<u8>()? != kind as u8 {
+        return Err(DecodeError::Malformed);
     }
-    if decoder.u8()? != VERSION {
-        return Err(decode::Error::unknown_variant(0));
+    if decoder.unsigned::<u8>()? != VERSION {
+        return Err(DecodeError::UnknownVersion);
     }
-    if found == Some(length) { Ok(()) } else { Err(cbor::malformed()) }
+    if found == length { Ok(()) } else { Err(DecodeError::Malformed) }
 }
 
 /// Writes the head of a message of `length` items.
@@ -131,12 +128,12 @@ impl<C> Encode<C> for Freshness {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Freshness {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Freshness {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         let bytes = decoder.bytes()?;
         let key = || bytes.try_into().map(|key| Self::Ephemeral(X25519PublicKey(key)));
         let nonce = bytes.try_into().map(Self::Nonce);
-        nonce.or_else(|_| key()).map_err(|_| cbor::malformed())
+        nonce.or_else(|_| key()).map_err(|_| DecodeError::Malformed)
     }
 }
 
@@ -151,13 +148,13 @@ impl<X, C: Encode<()>> Encode<X> for Request<C> {
     }
 }
 
-impl<'b, X> Decode<'b, X> for Request {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut X) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Request {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         head(decoder, Kind::Request, 7)?;
         Ok(Self {
-            role: decoder.decode::<Roles>()?.single().ok_or_else(cbor::malformed)?,
+            role: decoder.decode::<Roles>()?.single().ok_or(DecodeError::Malformed)?,
             sleepy: decoder.bool()?,
-            incarnation: decoder.u32()?,
+            incarnation: decoder.unsigned()?,
             freshness: decoder.decode()?,
             credential: decoder.decode()?,
         })
@@ -193,14 +190,14 @@ impl<X, C: Encode<()>> Encode<X> for SignedResponse<C> {
     }
 }
 
-impl<'b, X> Decode<'b, X> for SignedResponse {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut X) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for SignedResponse {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         head(decoder, Kind::Response, 8)?;
         Ok(Self {
             response: Response {
-                incarnation: decoder.u32()?,
+                incarnation: decoder.unsigned()?,
                 time: Some(decoder.decode()?).filter(|time| *time != UnixTime::default()),
-                transmission_port: decoder.u16()?,
+                transmission_port: decoder.unsigned()?,
                 ephemeral: X25519PublicKey(cbor::bytes(decoder)?),
                 credential: decoder.decode()?,
             },

@@ -2,9 +2,10 @@
 
 use heapless::Vec;
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use crate::crypto::{EntropyError, Provider, SymmetricKey};
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
 const VERSION: u8 = 1;
@@ -43,8 +44,8 @@ impl<C> Encode<C> for NetworkKeyId {
     }
 }
 
-impl<'b, C> Decode<'b, C> for NetworkKeyId {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for NetworkKeyId {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::bytes(decoder).map(Self)
     }
 }
@@ -248,8 +249,8 @@ impl<C> Encode<C> for Stored {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Stored {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Stored {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 2, VERSION)?;
         cbor::secret(decoder).map(|secret| Self { secret })
     }
@@ -267,12 +268,12 @@ impl<C> Encode<C> for StoredRing {
     }
 }
 
-impl<'b, C> Decode<'b, C> for StoredRing {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for StoredRing {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 2, VERSION)?;
         let mut keys = Vec::new();
-        for _ in 0..decoder.array()?.ok_or_else(cbor::malformed)? {
-            keys.push(decoder.decode()?).map_err(|_| cbor::malformed())?;
+        for _ in 0..decoder.array()? {
+            keys.push(decoder.decode()?).map_err(|_| DecodeError::Malformed)?;
         }
         Ok(Self(keys))
     }

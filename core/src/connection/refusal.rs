@@ -1,13 +1,14 @@
 //! The message of a responder that doesn't agree (SPEC.md section 9.5).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 use subtle::ConstantTimeEq as _;
 
 use super::message::{Kind, head, write_head};
 use crate::crypto::{Provider, Sha256Digest};
 use crate::identity;
-use crate::wire::{BufferTooSmall, cbor};
+use crate::wire::cbor::{Decode, Decoder};
+use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
 /// The greatest length of a refusal, in bytes.
 pub const REFUSAL_MAX_LEN: usize = 14;
@@ -136,10 +137,10 @@ impl<C> Encode<C> for Refused {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Refused {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Refused {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         head(decoder, Kind::Refusal, 4)?;
-        Ok(Self { code: decoder.u8()?, refers_to: RequestHash(cbor::bytes(decoder)?) })
+        Ok(Self { code: decoder.unsigned()?, refers_to: RequestHash(cbor::bytes(decoder)?) })
     }
 }
 

@@ -5,9 +5,10 @@
 //! again when the whole message is repeated; what arrived before is kept.
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::message::Kind;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, FragmentError, Reassembly, cbor};
 
 /// The greatest length of a message, in bytes.
@@ -184,7 +185,8 @@ fn begin<const N: usize>(
 /// arrays whose first item is their kind.
 fn is_segment(payload: &[u8]) -> bool {
     let mut decoder = Decoder::new(payload);
-    decoder.array().is_ok() && decoder.u8().is_ok_and(|kind| kind == Kind::Segment as u8)
+    decoder.array().is_ok()
+        && decoder.unsigned::<u8>().is_ok_and(|kind| kind == Kind::Segment as u8)
 }
 
 /// A part of a message.
@@ -205,13 +207,17 @@ impl<C> Encode<C> for Segment<'_> {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Segment<'b> {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Segment<'b> {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::array(decoder, 4)?;
-        if decoder.u8()? != Kind::Segment as u8 {
-            return Err(cbor::malformed());
+        if decoder.unsigned::<u8>()? != Kind::Segment as u8 {
+            return Err(DecodeError::Malformed);
         }
-        Ok(Self { total: decoder.u16()?, offset: decoder.u16()?, bytes: decoder.bytes()? })
+        Ok(Self {
+            total: decoder.unsigned()?,
+            offset: decoder.unsigned()?,
+            bytes: decoder.bytes()?,
+        })
     }
 }
 

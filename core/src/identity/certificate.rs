@@ -1,12 +1,13 @@
 //! A party's certificate (SPEC.md section 3).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::validity::Validity;
 use super::{Fingerprint, Name, PartyId};
 use crate::crypto::{Invalid, P256PublicKey, P256Secret, Provider, Signature, X25519PublicKey};
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{DecodeError, cbor};
 
 const VERSION: u8 = 1;
@@ -149,8 +150,8 @@ impl<C> Encode<C> for Certificate {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Certificate {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Certificate {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 7, VERSION)?;
         Ok(Self {
             content: Content {

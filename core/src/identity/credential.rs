@@ -1,9 +1,10 @@
 //! A certificate with its endorsements, as they travel (SPEC.md section 4.2).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::{Certificate, Endorsement};
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{DecodeError, cbor};
 
 /// The number of endorsements that can travel with a certificate.
@@ -96,8 +97,8 @@ impl<C> Encode<C> for Credential {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Credential {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Credential {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::array(decoder, 2)?;
         Ok(Self { certificate: decoder.decode()?, endorsements: decoder.decode()? })
     }
@@ -114,12 +115,12 @@ impl<C> Encode<C> for Endorsements {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Endorsements {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Endorsements {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         let mut endorsements = Self::none();
-        for _ in 0..decoder.array()?.ok_or_else(cbor::malformed)? {
+        for _ in 0..decoder.array()? {
             // The first one too many ends the loop, however many were announced.
-            endorsements.push(decoder.decode()?).map_err(|_| cbor::malformed())?;
+            endorsements.push(decoder.decode()?).map_err(|_| DecodeError::Malformed)?;
         }
         Ok(endorsements)
     }

@@ -1,12 +1,13 @@
 //! A third party's word for a certificate (SPEC.md section 4).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::validity::Validity;
 use super::{Fingerprint, Grant, PartyId, Rights, Roles};
 use crate::crypto::{Invalid, P256PublicKey, P256Secret, Provider, Sha256Digest, Signature};
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{DecodeError, cbor};
 
 const VERSION: u8 = 1;
@@ -154,8 +155,8 @@ impl<C> Encode<C> for Endorsement {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Endorsement {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Endorsement {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 7, VERSION)?;
         Ok(Self {
             content: Content {

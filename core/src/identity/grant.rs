@@ -5,9 +5,10 @@ use core::ops::BitOr;
 use core::str::FromStr;
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
-use crate::wire::cbor;
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// What a party is in the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -200,10 +201,10 @@ macro_rules! set {
             }
         }
 
-        impl<'b, C> Decode<'b, C> for $set {
-            fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-                let bits = decoder.u8()?;
-                if bits & !Self::ALL.0 == 0 { Ok(Self(bits)) } else { Err(cbor::malformed()) }
+        impl<'b> Decode<'b> for $set {
+            fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+                let bits = decoder.unsigned()?;
+                if bits & !Self::ALL.0 == 0 { Ok(Self(bits)) } else { Err(DecodeError::Malformed) }
             }
         }
     };
@@ -217,7 +218,7 @@ mod tests {
     use std::string::ToString as _;
 
     use super::*;
-    use crate::wire::DecodeError;
+    use crate::wire::cbor;
 
     #[test]
     fn sets_are_read_as_they_are_written() {

@@ -2,10 +2,11 @@
 //! certificate.
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use crate::crypto::{P256PublicKey, Provider, Sha256Digest, X25519PublicKey};
-use crate::wire::cbor;
+use crate::wire::cbor::{Decode, Decoder};
+use crate::wire::{DecodeError, cbor};
 
 /// A name for people to read: 1 to 32 bytes of UTF-8 without control characters.
 ///
@@ -72,9 +73,9 @@ impl<C> Encode<C> for Name {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Name {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
-        Self::new(decoder.str()?).map_err(|InvalidName| cbor::malformed())
+impl<'b> Decode<'b> for Name {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+        Self::new(decoder.str()?).map_err(|InvalidName| DecodeError::Malformed)
     }
 }
 
@@ -172,8 +173,8 @@ impl<C> Encode<C> for PartyId {
     }
 }
 
-impl<'b, C> Decode<'b, C> for PartyId {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for PartyId {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::bytes(decoder).map(Self)
     }
 }

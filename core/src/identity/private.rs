@@ -1,7 +1,7 @@
 //! A party's own keys, and what it signs with them.
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::validity::Validity;
 use super::{Certificate, Endorsement, Grant, Name, PartyId, Revocation};
@@ -11,6 +11,7 @@ use crate::crypto::{
     X25519PublicKey, X25519Secret,
 };
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
 const VERSION: u8 = 1;
@@ -269,8 +270,8 @@ impl<C> Encode<C> for Stored {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Stored {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Stored {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 4, VERSION)?;
         Ok(Self {
             certificate: decoder.decode()?,

@@ -1,11 +1,12 @@
 //! The withdrawal of trust in a party (SPEC.md section 5).
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use super::PartyId;
 use crate::crypto::{Invalid, P256PublicKey, P256Secret, Provider, Signature};
 use crate::time::UnixTime;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{DecodeError, cbor};
 
 const VERSION: u8 = 1;
@@ -118,8 +119,8 @@ impl<C> Encode<C> for Revocation {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Revocation {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+impl<'b> Decode<'b> for Revocation {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         cbor::versioned_array(decoder, 5, VERSION)?;
         Ok(Self {
             content: Content {

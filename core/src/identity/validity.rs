@@ -1,10 +1,11 @@
 //! The time for which a certificate or endorsement is valid.
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use minicbor::{Encode, Encoder, encode};
 
 use crate::time::UnixTime;
-use crate::wire::cbor;
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// From `created` on, until just before `expires`; never empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,10 @@ impl<C> Encode<C> for Validity {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Validity {
-    fn decode(decoder: &mut Decoder<'b>, context: &mut C) -> Result<Self, decode::Error> {
-        let created = UnixTime::decode(decoder, context)?;
-        let expires = UnixTime::decode(decoder, context)?;
-        Self::new(created, expires).ok_or_else(cbor::malformed)
+impl<'b> Decode<'b> for Validity {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+        let created = decoder.decode()?;
+        let expires = decoder.decode()?;
+        Self::new(created, expires).ok_or(DecodeError::Malformed)
     }
 }

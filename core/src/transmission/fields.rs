@@ -2,8 +2,9 @@
 //! head says.
 
 use minicbor::data::Type;
-use minicbor::decode::Error;
-use minicbor::{Decode, Decoder};
+
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// An array that is being read.
 pub(super) struct Fields<'d, 'b> {
@@ -13,24 +14,24 @@ pub(super) struct Fields<'d, 'b> {
 
 impl<'d, 'b> Fields<'d, 'b> {
     /// Enters the array that comes next.
-    pub(super) fn open(decoder: &'d mut Decoder<'b>) -> Result<Self, Error> {
-        let left = decoder.array()?.ok_or_else(|| Error::message("indefinite length"))?;
+    pub(super) fn open(decoder: &'d mut Decoder<'b>) -> Result<Self, DecodeError> {
+        let left = decoder.array()?;
         Ok(Self { decoder, left })
     }
 
     /// The decoder, to take the next element from.
-    pub(super) fn element(&mut self) -> Result<&mut Decoder<'b>, Error> {
-        self.left = self.left.checked_sub(1).ok_or_else(|| Error::message("an element lacks"))?;
+    pub(super) fn element(&mut self) -> Result<&mut Decoder<'b>, DecodeError> {
+        self.left = self.left.checked_sub(1).ok_or(DecodeError::Malformed)?;
         Ok(self.decoder)
     }
 
     /// The next element.
-    pub(super) fn next<T: Decode<'b, ()>>(&mut self) -> Result<T, Error> {
+    pub(super) fn next<T: Decode<'b>>(&mut self) -> Result<T, DecodeError> {
         self.element()?.decode()
     }
 
     /// An element that may be null, or left out at the end of the array.
-    pub(super) fn optional<T: Decode<'b, ()>>(&mut self) -> Result<Option<T>, Error> {
+    pub(super) fn optional<T: Decode<'b>>(&mut self) -> Result<Option<T>, DecodeError> {
         if self.left == 0 {
             return Ok(None);
         }
@@ -48,7 +49,7 @@ impl<'d, 'b> Fields<'d, 'b> {
     }
 
     /// Leaves the array, which must be at its end.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        if self.left == 0 { Ok(()) } else { Err(Error::message("an element too many")) }
+    pub(super) fn finish(self) -> Result<(), DecodeError> {
+        if self.left == 0 { Ok(()) } else { Err(DecodeError::Malformed) }
     }
 }

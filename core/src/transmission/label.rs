@@ -3,9 +3,11 @@
 
 use minicbor::data::Type;
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Encode, Encoder};
 
 use super::Unit;
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// The longest text of a label, in bytes.
 pub const MAX_LABEL: usize = 16;
@@ -117,11 +119,11 @@ impl<C> Encode<C> for Label<'_> {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Label<'b> {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+impl<'b> Decode<'b> for Label<'b> {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         match decoder.datatype()? {
             Type::String => decoder.str().map(Self::Text),
-            _ => decoder.u16().map(Self::Number),
+            _ => decoder.unsigned().map(Self::Number),
         }
     }
 }

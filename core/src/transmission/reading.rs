@@ -1,13 +1,14 @@
 //! Values with a type, and readings: values with a label, a unit and a time.
 
 use minicbor::data::Type;
-use minicbor::decode::Error;
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Encode, Encoder};
 
 use super::fields::Fields;
 use super::{Label, Unit};
 use crate::time::UnixTime;
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// The longest text or byte string of a value, in bytes.
 pub const MAX_VALUE: usize = 64;
@@ -67,14 +68,14 @@ impl<C> Encode<C> for Value<'_> {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Value<'b> {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
+impl<'b> Decode<'b> for Value<'b> {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         match decoder.datatype()? {
             Type::Bool => decoder.bool().map(Self::Bool),
-            Type::F16 | Type::F32 | Type::F64 => decoder.f64().map(Self::Float),
+            Type::F16 | Type::F32 | Type::F64 => decoder.float().map(Self::Float),
             Type::String => decoder.str().map(Self::Text),
             Type::Bytes => decoder.bytes().map(Self::Bytes),
-            _ => decoder.i64().map(Self::Integer),
+            _ => decoder.integer().map(Self::Integer),
         }
     }
 }
@@ -102,7 +103,7 @@ fn encode_float<W: Write>(
 fn is_half(single: f32) -> bool {
     let mut bytes = [0; 3];
     Encoder::new(&mut bytes[..]).f16(single).is_ok()
-        && Decoder::new(&bytes).f16().is_ok_and(|half| half == single)
+        && Decoder::new(&bytes).float().is_ok_and(|half| half == f64::from(single))
 }
 
 /// A value that was measured, and of what, in what, and when.
@@ -167,8 +168,8 @@ impl<C> Encode<C> for Reading<'_> {
     }
 }
 
-impl<'b> Decode<'b, ()> for Reading<'b> {
-    fn decode(decoder: &mut Decoder<'b>, (): &mut ()) -> Result<Self, Error> {
+impl<'b> Decode<'b> for Reading<'b> {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         let mut fields = Fields::open(decoder)?;
         let reading = Self {
             label: fields.next()?,

@@ -47,13 +47,11 @@ macro_rules! registry {
             }
         }
 
-        impl<'b, C> minicbor::Decode<'b, C> for $name {
+        impl<'b> $crate::wire::cbor::Decode<'b> for $name {
             fn decode(
-                decoder: &mut minicbor::Decoder<'b>,
-                _: &mut C,
-            ) -> Result<Self, minicbor::decode::Error> {
-                Self::from_number(decoder.u8()?)
-                    .ok_or_else(|| minicbor::decode::Error::message("a number without a meaning"))
+                decoder: &mut $crate::wire::cbor::Decoder<'b>,
+            ) -> Result<Self, $crate::wire::DecodeError> {
+                Self::from_number(decoder.unsigned()?).ok_or($crate::wire::DecodeError::Malformed)
             }
         }
     };

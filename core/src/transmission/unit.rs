@@ -1,7 +1,10 @@
 //! Units of measurement, by the symbols of SenML.
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Encode, Encoder};
+
+use crate::wire::DecodeError;
+use crate::wire::cbor::{Decode, Decoder};
 
 /// A unit of measurement: its number in the registry of SPEC.md section 10.3.
 ///
@@ -101,9 +104,9 @@ impl<C> Encode<C> for Unit {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Unit {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
-        decoder.u8().map(Self)
+impl<'b> Decode<'b> for Unit {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+        decoder.unsigned().map(Self)
     }
 }
 

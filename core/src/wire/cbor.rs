@@ -6,13 +6,17 @@
 //! is accepted therefore encodes to the same bytes, and a signature over an
 //! encoding is a signature over its meaning.
 
+mod decoder;
+
 use core::convert::Infallible;
 
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Encode, Encoder};
 
 use super::{BufferTooSmall, DecodeError};
 use crate::crypto::Secret;
+
+pub use decoder::{Decode, Decoder};
 
 /// Decodes the whole of `bytes` as one item in deterministic form.
 ///
@@ -22,18 +26,10 @@ use crate::crypto::Secret;
 /// [`DecodeError::NotDeterministic`].
 pub fn decode<'b, T>(bytes: &'b [u8]) -> Result<T, DecodeError>
 where
-    T: Decode<'b, ()> + Encode<()>,
+    T: Decode<'b> + Encode<()>,
 {
     let mut decoder = Decoder::new(bytes);
-    let value = T::decode(&mut decoder, &mut ()).map_err(|error| {
-        if error.is_end_of_input() {
-            DecodeError::Truncated
-        } else if error.is_unknown_variant() {
-            DecodeError::UnknownVersion
-        } else {
-            DecodeError::Malformed
-        }
-    })?;
+    let value = T::decode(&mut decoder)?;
     if decoder.position() != bytes.len() {
         return Err(DecodeError::Trailing);
     }
@@ -72,14 +68,9 @@ pub fn encoded_len<T: Encode<()>>(value: &T) -> usize {
     }
 }
 
-/// What a decoder returns for a value that the format does not allow.
-pub(crate) fn malformed() -> minicbor::decode::Error {
-    minicbor::decode::Error::message("not allowed here")
-}
-
 /// Reads the head of an array of exactly `length` items.
-pub(crate) fn array(decoder: &mut Decoder<'_>, length: u64) -> Result<(), minicbor::decode::Error> {
-    if decoder.array()? == Some(length) { Ok(()) } else { Err(malformed()) }
+pub(crate) fn array(decoder: &mut Decoder<'_>, length: u64) -> Result<(), DecodeError> {
+    if decoder.array()? == length { Ok(()) } else { Err(DecodeError::Malformed) }
 }
 
 /// Reads the head of an array of `length` items and the first of them, which
@@ -88,29 +79,27 @@ pub(crate) fn versioned_array(
     decoder: &mut Decoder<'_>,
     length: u64,
     version: u8,
-) -> Result<(), minicbor::decode::Error> {
+) -> Result<(), DecodeError> {
     let found = decoder.array()?;
     // The version comes first, since another version may have another length.
-    if decoder.u8()? != version {
-        return Err(minicbor::decode::Error::unknown_variant(0));
+    if decoder.unsigned::<u8>()? != version {
+        return Err(DecodeError::UnknownVersion);
     }
-    if found == Some(length) { Ok(()) } else { Err(malformed()) }
+    if found == length { Ok(()) } else { Err(DecodeError::Malformed) }
 }
 
 /// Reads a byte string of exactly `N` bytes.
-pub(crate) fn bytes<const N: usize>(
-    decoder: &mut Decoder<'_>,
-) -> Result<[u8; N], minicbor::decode::Error> {
-    decoder.bytes()?.try_into().map_err(|_| malformed())
+pub(crate) fn bytes<const N: usize>(decoder: &mut Decoder<'_>) -> Result<[u8; N], DecodeError> {
+    decoder.bytes()?.try_into().map_err(|_| DecodeError::Malformed)
 }
 
 /// Reads a secret of exactly 32 bytes, in place, so that no copy of it is left
 /// behind.
-pub(crate) fn secret(decoder: &mut Decoder<'_>) -> Result<Secret<32>, minicbor::decode::Error> {
+pub(crate) fn secret(decoder: &mut Decoder<'_>) -> Result<Secret<32>, DecodeError> {
     let bytes = decoder.bytes()?;
     let mut secret = Secret::default();
     if bytes.len() != secret.expose().len() {
-        return Err(malformed());
+        return Err(DecodeError::Malformed);
     }
     secret.expose_mut().copy_from_slice(bytes);
     Ok(secret)

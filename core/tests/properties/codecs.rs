@@ -23,7 +23,7 @@ use crate::testing::{one_in, provider};
 /// Decodes, and encodes what came of it.
 fn reencode<'b, T>(bytes: &'b [u8]) -> Option<Vec<u8>>
 where
-    T: minicbor::Decode<'b, ()> + minicbor::Encode<()>,
+    T: cbor::Decode<'b> + minicbor::Encode<()>,
 {
     cbor::decode::<T>(bytes).ok().map(|value| encoded(&value))
 }

@@ -6,13 +6,13 @@
 
 use heapless::Vec;
 use minicbor::data::Type;
-use minicbor::decode::Error;
 use minicbor::encode::Write;
-use minicbor::{Decode, Decoder, Encode, Encoder};
+use minicbor::{Encode, Encoder};
 
 use super::{Body, ErrorCode, Hidden, Kind, MAX_ITEMS, Message, MessageId, PresenceState};
 use crate::identity::PartyId;
 use crate::transmission::fields::Fields;
+use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
 
 /// A message was not encoded.
@@ -100,7 +100,7 @@ fn rejected(bytes: &[u8], error: DecodeError) -> Rejected {
     }
 }
 
-fn header(bytes: &[u8]) -> Result<(u8, MessageId), Error> {
+fn header(bytes: &[u8]) -> Result<(u8, MessageId), DecodeError> {
     let mut decoder = Decoder::new(bytes);
     let mut fields = Fields::open(&mut decoder)?;
     Ok((fields.next()?, fields.next()?))
@@ -114,8 +114,8 @@ impl Kind {
     }
 }
 
-impl<'b> Decode<'b, ()> for Message<'b> {
-    fn decode(decoder: &mut Decoder<'b>, (): &mut ()) -> Result<Self, Error> {
+impl<'b> Decode<'b> for Message<'b> {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         let mut fields = Fields::open(decoder)?;
         let kind = fields.next()?;
         let id = fields.next()?;
@@ -123,11 +123,11 @@ impl<'b> Decode<'b, ()> for Message<'b> {
         let subject = if fields.left() == 0 { None } else { Some(decode_subject(&mut fields)?) };
         fields.finish()?;
         let message = Self { id, subject, body };
-        if message.is_within_limits() { Ok(message) } else { Err(Error::message("out of limits")) }
+        if message.is_within_limits() { Ok(message) } else { Err(DecodeError::Malformed) }
     }
 }
 
-fn decode_body<'b>(kind: Kind, fields: &mut Fields<'_, 'b>) -> Result<Body<'b>, Error> {
+fn decode_body<'b>(kind: Kind, fields: &mut Fields<'_, 'b>) -> Result<Body<'b>, DecodeError> {
     Ok(match kind {
         Kind::DataRequest => {
             Body::DataRequest { labels: decode_list(fields)?, nothing_waiting: fields.next()? }
@@ -158,20 +158,20 @@ fn decode_body<'b>(kind: Kind, fields: &mut Fields<'_, 'b>) -> Result<Body<'b>, 
     })
 }
 
-fn decode_list<'b, T: Decode<'b, ()>>(
+fn decode_list<'b, T: Decode<'b>>(
     fields: &mut Fields<'_, 'b>,
-) -> Result<Vec<T, MAX_ITEMS>, Error> {
+) -> Result<Vec<T, MAX_ITEMS>, DecodeError> {
     let mut items = Fields::open(fields.element()?)?;
     let mut list = Vec::new();
     while items.left() > 0 {
-        list.push(items.next()?).map_err(|_| Error::message("too many items"))?;
+        list.push(items.next()?).map_err(|_| DecodeError::Malformed)?;
     }
     Ok(list)
 }
 
-fn decode_subject(fields: &mut Fields<'_, '_>) -> Result<PartyId, Error> {
+fn decode_subject(fields: &mut Fields<'_, '_>) -> Result<PartyId, DecodeError> {
     let bytes = fields.element()?.bytes()?;
-    bytes.try_into().map(PartyId).map_err(|_| Error::message("a subject has 16 bytes"))
+    bytes.try_into().map(PartyId).map_err(|_| DecodeError::Malformed)
 }
 
 impl<C> Encode<C> for Message<'_> {
@@ -291,10 +291,10 @@ impl<C> Encode<C> for MessageId {
     }
 }
 
-impl<'b, C> Decode<'b, C> for MessageId {
-    fn decode(decoder: &mut Decoder<'b>, _: &mut C) -> Result<Self, Error> {
-        match decoder.u32()? {
-            0 => Err(Error::message("ids count from 1")),
+impl<'b> Decode<'b> for MessageId {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
+        match decoder.unsigned()? {
+            0 => Err(DecodeError::Malformed),
             number => Ok(Self(number)),
         }
     }
@@ -317,8 +317,8 @@ impl<C> Encode<C> for PresenceState {
     }
 }
 
-impl<'b> Decode<'b, ()> for PresenceState {
-    fn decode(decoder: &mut Decoder<'b>, (): &mut ()) -> Result<Self, Error> {
+impl<'b> Decode<'b> for PresenceState {
+    fn decode(decoder: &mut Decoder<'b>) -> Result<Self, DecodeError> {
         if decoder.datatype()? == Type::Array {
             let mut fields = Fields::open(decoder)?;
             let number: u8 = fields.next()?;
@@ -326,7 +326,7 @@ impl<'b> Decode<'b, ()> for PresenceState {
             fields.finish()?;
             return if number == REFUSED { Ok(Self::Refused(code)) } else { unknown_state() };
         }
-        match decoder.u8()? {
+        match decoder.unsigned()? {
             1 => Ok(Self::Connected),
             2 => Ok(Self::Disconnected),
             _ => unknown_state(),
@@ -334,6 +334,6 @@ impl<'b> Decode<'b, ()> for PresenceState {
     }
 }
 
-fn unknown_state() -> Result<PresenceState, Error> {
-    Err(Error::message("a number without a meaning"))
+fn unknown_state() -> Result<PresenceState, DecodeError> {
+    Err(DecodeError::Malformed)
 }
