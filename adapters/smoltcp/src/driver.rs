@@ -1,6 +1,6 @@
 //! A role on an interface of smoltcp.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use iot_crypto::endpoint::{Endpoint, LocalPort};
 use iot_crypto::time::Instant;
@@ -11,6 +11,7 @@ use iot_crypto_embedded::driver::{self, Config, Drops, Turn};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::socket::udp;
+use smoltcp::wire::IpAddress;
 
 use crate::address;
 use crate::error::OpenError;
@@ -50,8 +51,7 @@ impl<const DATAGRAM: usize> Driver<DATAGRAM> {
         let driver = driver::Driver::new(config)?;
         for group in config.announce.groups() {
             if let Some(address) = address::ip(group) {
-                let joined = interface.join_multicast_group(address);
-                joined.map_err(|source| OpenError::Join { group, source })?;
+                join(interface, group, address)?;
             }
         }
         let [first, second] = ports::two_dynamic(seed, &[config.discovery_port]);
@@ -157,6 +157,17 @@ impl<const DATAGRAM: usize> Driver<DATAGRAM> {
         };
         self.driver.turn(now, &mut stack, endpoint)
     }
+}
+
+#[cfg(feature = "multicast")]
+fn join(interface: &mut Interface, group: IpAddr, address: IpAddress) -> Result<(), OpenError> {
+    let joined = interface.join_multicast_group(address);
+    joined.map_err(|source| OpenError::Join { group, source })
+}
+
+#[cfg(not(feature = "multicast"))]
+fn join(_: &mut Interface, group: IpAddr, _: IpAddress) -> Result<(), OpenError> {
+    Err(OpenError::NoMulticast { group })
 }
 
 fn bind<'s, const SOCKETS: usize>(

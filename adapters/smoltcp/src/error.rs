@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use iot_crypto_embedded::driver::ConfigError;
+#[cfg(feature = "multicast")]
 use smoltcp::iface::MulticastError;
 
 /// Why a driver was not opened.
@@ -18,11 +19,18 @@ pub enum OpenError {
         transmission: u16,
     },
     /// The interface did not join the multicast group.
+    #[cfg(feature = "multicast")]
     Join {
         /// The group.
         group: IpAddr,
         /// The stack's answer.
         source: MulticastError,
+    },
+    /// The stack was built without multicast.
+    #[cfg(not(feature = "multicast"))]
+    NoMulticast {
+        /// The group that is configured.
+        group: IpAddr,
     },
 }
 
@@ -41,10 +49,17 @@ impl core::fmt::Display for OpenError {
                 "the services can't have the UDP ports {negotiation} and {transmission}; choose \
                  two different ones from 1 on"
             ),
+            #[cfg(feature = "multicast")]
             Self::Join { group, source } => write!(
                 f,
                 "the interface did not join the multicast group {group} ({source}); leave another \
                  group, or raise IFACE_MAX_MULTICAST_GROUP_COUNT of smoltcp"
+            ),
+            #[cfg(not(feature = "multicast"))]
+            Self::NoMulticast { group } => write!(
+                f,
+                "the multicast group {group} can't be joined; configure none, or build with the \
+                 feature `multicast`"
             ),
         }
     }

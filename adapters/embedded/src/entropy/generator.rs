@@ -2,9 +2,10 @@
 
 use core::num::NonZeroU16;
 
-use chacha20::ChaCha20Rng;
+use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit as _, StreamCipher as _};
 use iot_crypto::crypto::Secret;
-use rand_core::{Rng as _, SeedableRng as _, TryCryptoRng, TryRng};
+use rand_core::{TryCryptoRng, TryRng};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -180,10 +181,14 @@ impl<S: EntropySource> TryRng for Generator<S> {
             self.seed()?;
         }
         self.left = self.left.saturating_sub(1);
-        let mut stream = ChaCha20Rng::from_seed(*self.key.expose());
-        stream.fill_bytes(self.key.expose_mut());
-        stream.fill_bytes(out);
-        Ok(())
+        // By the cipher, not by the crate's generator: a device has that for its records.
+        let mut stream = ChaCha20::new(self.key.expose().into(), &[0; 12].into());
+        out.fill(0);
+        let key = self.key.expose_mut();
+        key.fill(0);
+        // The stream ends after 256 GiB.
+        let drawn = stream.try_apply_keystream(key).and_then(|()| stream.try_apply_keystream(out));
+        drawn.map_err(|_| EntropyFailure::Source)
     }
 }
 
