@@ -12,8 +12,9 @@ use anyhow::{Context as _, anyhow, bail, ensure};
 use heapless::Vec;
 use iot_crypto::transmission::{Body, Kind, Label, MAX_ITEMS, Reading};
 use iot_crypto::wire::Writer;
+use iot_crypto::wire::cbor::Decoder;
+use minicbor::Encoder;
 use minicbor::data::Type;
-use minicbor::{Decoder, Encoder};
 
 use super::Format;
 
@@ -65,7 +66,7 @@ impl Format for Cbor {
                 lifetime: None,
             },
             Kind::Alert => {
-                ensure!(decoder.array()? == Some(3), "an alert has three elements");
+                ensure!(decoder.array()? == 3, "an alert has three elements");
                 Body::Alert {
                     severity: decoder.decode()?,
                     reading: decoder.decode()?,
@@ -90,7 +91,7 @@ fn readings<'a>(
         readings.push(reading).map_err(|_| anyhow!("too many readings"))?;
         return Ok(readings);
     }
-    for _ in 0..decoder.array()?.context("an indefinite length")? {
+    for _ in 0..decoder.array()? {
         readings.push(decoder.decode()?).map_err(|_| anyhow!("too many readings"))?;
     }
     Ok(readings)

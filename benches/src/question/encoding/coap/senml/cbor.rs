@@ -3,7 +3,7 @@
 use anyhow::{Context as _, anyhow, bail, ensure};
 use heapless::Vec;
 use iot_crypto::transmission::Value;
-use iot_crypto::wire::Writer;
+use iot_crypto::wire::{Writer, cbor};
 use minicbor::{Decoder, Encoder};
 
 use super::{Pack, Record};
@@ -52,6 +52,15 @@ pub(super) fn read(bytes: &[u8]) -> anyhow::Result<Pack<'_>> {
     Ok(pack)
 }
 
+/// Takes a value, as it is also in our own messages.
+fn value_of<'a>(decoder: &mut Decoder<'a>) -> anyhow::Result<Value<'a>> {
+    let begin = decoder.position();
+    let mut rest = cbor::Decoder::new(decoder.input().get(begin..).unwrap_or_default());
+    let value = rest.decode()?;
+    decoder.set_position(begin + rest.position());
+    Ok(value)
+}
+
 fn record<'a>(decoder: &mut Decoder<'a>) -> anyhow::Result<Record<'a>> {
     let (mut name, mut unit, mut value, mut time) = (None, None, None, None);
     for _ in 0..decoder.map()?.context("an indefinite length")? {
@@ -59,7 +68,7 @@ fn record<'a>(decoder: &mut Decoder<'a>) -> anyhow::Result<Record<'a>> {
             NAME => name = Some(decoder.str()?),
             UNIT => unit = Some(decoder.str()?),
             label @ (VALUE | STRING | BOOLEAN | DATA) => {
-                let found: Value<'a> = decoder.decode()?;
+                let found = value_of(decoder)?;
                 ensure!(label_of(&found) == label, "a value of another type");
                 value = Some(found);
             }
