@@ -1,5 +1,6 @@
-//! What ends the program: a panic, or a fault of the processor. Each ends QEMU with an
-//! exit code of its own; nothing is formatted.
+//! What ends the program: a fault of the processor, and a panic. By `.cargo/config.toml` a
+//! panic is a fault, too, and the handler here is for builds without that. Each ends QEMU
+//! with an exit code of its own; nothing is formatted.
 
 #![allow(unsafe_code)]
 

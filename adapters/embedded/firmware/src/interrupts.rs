@@ -5,8 +5,9 @@
 
 #![allow(unsafe_code)]
 
-/// The interrupt lines of the chip.
-const LINES: usize = 44;
+/// The interrupt lines of the chip; of one with a smaller processor, for which this is only
+/// built, the most that there are.
+const LINES: usize = if cfg!(armv6m) { 32 } else { 44 };
 
 unsafe extern "C" {
     fn DefaultHandler();
