@@ -25,7 +25,6 @@ pub mod error;
 pub mod events;
 pub mod exit;
 pub mod files;
-mod flash;
 pub mod logging;
 pub mod output;
 pub mod roles;

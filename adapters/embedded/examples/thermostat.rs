@@ -107,7 +107,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 /// What a programmer would have written to the flash: a new device in a network of
 /// its own.
-fn image() -> Result<RamFlash<{ USUAL_LEN as usize }>, Box<dyn std::error::Error>> {
+fn image() -> Result<RamFlash<[u8; USUAL_LEN as usize]>, Box<dyn std::error::Error>> {
     let mut provider = RustCrypto::new(getrandom::SysRng);
     let (created, year) = (wall_time(), Duration::from_secs(365 * 24 * 3600));
     let name = Name::new("thermostat")?;

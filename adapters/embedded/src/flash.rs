@@ -5,56 +5,64 @@ use embedded_storage::nor_flash::{
     ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash, check_erase, check_read, check_write,
 };
 
-/// NOR flash of `SIZE` bytes in memory. It keeps the rules of the real thing: it
-/// is written in words of `WRITE` bytes and erased in pages of `ERASE` bytes, and
-/// a word is written at most once between two erasures.
+/// NOR flash in the memory `B`. It keeps the rules of the real thing: it is written in
+/// words of `WRITE` bytes and erased in pages of `ERASE` bytes, and a word is written at
+/// most once between two erasures.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RamFlash<const SIZE: usize, const WRITE: usize = 4, const ERASE: usize = 1024> {
-    bytes: [u8; SIZE],
+pub struct RamFlash<B, const WRITE: usize = 4, const ERASE: usize = 1024> {
+    bytes: B,
 }
 
-impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> RamFlash<SIZE, WRITE, ERASE> {
-    /// Erased flash.
+impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> RamFlash<[u8; SIZE], WRITE, ERASE> {
+    /// Erased flash of `SIZE` bytes.
     #[must_use]
     pub const fn erased() -> Self {
-        Self { bytes: [0xff; SIZE] }
+        Self::new([0xff; SIZE])
     }
+}
 
-    /// Flash with these contents.
+impl<B, const WRITE: usize, const ERASE: usize> RamFlash<B, WRITE, ERASE> {
+    /// Flash with these contents; erased, they are all 0xff.
     #[must_use]
-    pub const fn new(bytes: [u8; SIZE]) -> Self {
+    pub const fn new(bytes: B) -> Self {
         Self { bytes }
     }
 
     /// The contents: what a programmer writes to a device.
     #[must_use]
-    pub const fn bytes(&self) -> &[u8; SIZE] {
+    pub const fn bytes(&self) -> &B {
         &self.bytes
     }
 
+    /// The contents, without the flash.
+    #[must_use]
+    pub fn into_bytes(self) -> B {
+        self.bytes
+    }
+}
+
+impl<B: AsMut<[u8]>, const WRITE: usize, const ERASE: usize> RamFlash<B, WRITE, ERASE> {
     fn part(&mut self, offset: u32, length: usize) -> Result<&mut [u8], NorFlashErrorKind> {
         let start = usize::try_from(offset).map_err(|_| NorFlashErrorKind::OutOfBounds)?;
         let end = start.checked_add(length).ok_or(NorFlashErrorKind::OutOfBounds)?;
-        self.bytes.get_mut(start..end).ok_or(NorFlashErrorKind::OutOfBounds)
+        self.bytes.as_mut().get_mut(start..end).ok_or(NorFlashErrorKind::OutOfBounds)
     }
 }
 
 impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> Default
-    for RamFlash<SIZE, WRITE, ERASE>
+    for RamFlash<[u8; SIZE], WRITE, ERASE>
 {
     fn default() -> Self {
         Self::erased()
     }
 }
 
-impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> ErrorType
-    for RamFlash<SIZE, WRITE, ERASE>
-{
+impl<B, const WRITE: usize, const ERASE: usize> ErrorType for RamFlash<B, WRITE, ERASE> {
     type Error = NorFlashErrorKind;
 }
 
-impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash
-    for RamFlash<SIZE, WRITE, ERASE>
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const WRITE: usize, const ERASE: usize> ReadNorFlash
+    for RamFlash<B, WRITE, ERASE>
 {
     const READ_SIZE: usize = 1;
 
@@ -65,12 +73,12 @@ impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> ReadNorFlash
     }
 
     fn capacity(&self) -> usize {
-        SIZE
+        self.bytes.as_ref().len()
     }
 }
 
-impl<const SIZE: usize, const WRITE: usize, const ERASE: usize> NorFlash
-    for RamFlash<SIZE, WRITE, ERASE>
+impl<B: AsRef<[u8]> + AsMut<[u8]>, const WRITE: usize, const ERASE: usize> NorFlash
+    for RamFlash<B, WRITE, ERASE>
 {
     const WRITE_SIZE: usize = WRITE;
     const ERASE_SIZE: usize = ERASE;
@@ -102,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_the_real_thing_refuses_is_refused() {
-        let mut flash = RamFlash::<2048>::erased();
+        let mut flash = RamFlash::<[u8; 2048]>::erased();
         assert_eq!(flash.write(4, &[1, 2, 3, 4]), Ok(()));
         assert_eq!(flash.write(4, &[1, 2, 3, 4]), Err(NorFlashErrorKind::Other));
         assert_eq!(flash.write(2, &[1, 2, 3, 4]), Err(NorFlashErrorKind::NotAligned));

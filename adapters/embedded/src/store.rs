@@ -29,7 +29,7 @@
 //!     held: &[],
 //!     network,
 //! };
-//! let flash = RamFlash::<8192>::erased();
+//! let flash = RamFlash::<[u8; 8192]>::erased();
 //! let store = Store::provision(flash, 0..8192, provider, &device)?;
 //! let image = *store.into_flash().bytes();
 //! # Ok(image)

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use iot_crypto::device::DeviceTrust;
-use iot_crypto::identity::TrustError;
+use iot_crypto::identity::{Endorsement, Fingerprint, TrustError};
+use iot_crypto_embedded::flash::RamFlash;
 use iot_crypto_embedded::store::{Provisioning, Store, USUAL_LEN};
 use iot_crypto_host::OsProvider;
 use serde::Serialize;
@@ -17,7 +18,6 @@ use crate::document::Document;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::files::{self, Access, Existing};
-use crate::flash::Flash;
 use crate::trust_file::Contents;
 
 /// The greatest length of a region, in bytes.
@@ -47,9 +47,30 @@ pub struct Image {
         value_parser = clap::value_parser!(u32).range(64..=MAX_LEN))]
     length: u32,
     /// The word of the flash in bytes, the least that it writes: 1, 2, 4, 8, 16 or 32
-    #[arg(long, value_name = "BYTES", default_value = "4", value_parser = ["1", "2", "4", "8", "16", "32"])]
-    word: String,
+    #[arg(long, value_name = "BYTES", default_value = "4", hide_possible_values = true)]
+    word: Word,
 }
+
+/// The least that a flash writes, in bytes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Word {
+    #[value(name = "1")]
+    One,
+    #[value(name = "2")]
+    Two,
+    #[value(name = "4")]
+    Four,
+    #[value(name = "8")]
+    Eight,
+    #[value(name = "16")]
+    Sixteen,
+    #[value(name = "32")]
+    ThirtyTwo,
+}
+
+/// The flash of a microcontroller. Its pages are not known here: whoever says how long the
+/// region is knows them.
+type Flash<const WORD: usize> = RamFlash<Zeroizing<Vec<u8>>, WORD, 32>;
 
 #[derive(Serialize)]
 struct Made {
@@ -77,13 +98,13 @@ impl Image {
         let config = DeviceConfig::load(&context.provider, &self.file)?;
         let document = Document::read(&config.party.trust)?;
         let contents = Contents::check(&context.provider, &document)?;
-        let image = match self.word.as_str() {
-            "1" => self.image::<1>(context, &config, &contents)?,
-            "2" => self.image::<2>(context, &config, &contents)?,
-            "8" => self.image::<8>(context, &config, &contents)?,
-            "16" => self.image::<16>(context, &config, &contents)?,
-            "32" => self.image::<32>(context, &config, &contents)?,
-            _ => self.image::<4>(context, &config, &contents)?,
+        let image = match self.word {
+            Word::One => self.image::<1>(context, &config, &contents)?,
+            Word::Two => self.image::<2>(context, &config, &contents)?,
+            Word::Four => self.image::<4>(context, &config, &contents)?,
+            Word::Eight => self.image::<8>(context, &config, &contents)?,
+            Word::Sixteen => self.image::<16>(context, &config, &contents)?,
+            Word::ThirtyTwo => self.image::<32>(context, &config, &contents)?,
         };
         files::write(&self.out, &*image, Access::Private, existing)?;
         context.format.print(&Made {
@@ -102,7 +123,6 @@ impl Image {
         contents: &Contents,
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let provider = &mut context.provider;
-        let trust = device_trust(contents, provider)?;
         let trusted: Vec<_> =
             contents.parties.iter().map(|party| (&party.certificate, party.authority)).collect();
         let held: Vec<_> = contents
@@ -110,6 +130,7 @@ impl Image {
             .iter()
             .map(|held| (held.subject.fingerprint(provider), &held.endorsement))
             .collect();
+        let trust = device_trust(contents, &held, provider)?;
         let provisioning = Provisioning {
             identity: &config.party.identity,
             endorsements: &config.party.endorsements,
@@ -117,7 +138,8 @@ impl Image {
             held: &held,
             network: &config.party.network,
         };
-        let flash = Flash::<WORD>::erased(self.length);
+        let length = usize::try_from(self.length).unwrap_or_default();
+        let flash = Flash::<WORD>::new(Zeroizing::new(vec![0xff; length]));
         let failed = |error| Error::usage(format!("no image can be made: {error}"));
         let mut store =
             Store::provision(flash, 0..self.length, provider, &provisioning).map_err(failed)?;
@@ -127,7 +149,11 @@ impl Image {
 }
 
 /// What the trust file says, in the trust store of a device, which is a small one.
-fn device_trust(contents: &Contents, provider: &OsProvider) -> Result<DeviceTrust, Error> {
+fn device_trust(
+    contents: &Contents,
+    held: &[(Fingerprint, &Endorsement)],
+    provider: &OsProvider,
+) -> Result<DeviceTrust, Error> {
     let too_many = |what: &str| {
         Error::usage(format!(
             "the trust file has more {what} than a device on a microcontroller has room for; give \
@@ -139,9 +165,8 @@ fn device_trust(contents: &Contents, provider: &OsProvider) -> Result<DeviceTrus
         let added = trust.add_party(provider, &party.certificate, party.authority);
         added.map_err(|_| too_many("trusted parties"))?;
     }
-    for held in &contents.held {
-        let subject = held.subject.fingerprint(provider);
-        let held = trust.hold_endorsement(subject, held.endorsement.clone());
+    for (subject, endorsement) in held {
+        let held = trust.hold_endorsement(*subject, (*endorsement).clone());
         held.map_err(|_| too_many("endorsements"))?;
     }
     for revocation in &contents.revocations {

@@ -20,7 +20,7 @@ fn world() -> World {
     world
 }
 
-fn store(world: &World) -> Store<RamFlash<LENGTH>> {
+fn store(world: &World) -> Store<RamFlash<[u8; LENGTH]>> {
     let image = std::fs::read(world.path("lamp.image")).unwrap();
     Store::open(RamFlash::new(image.try_into().unwrap()), 0..USUAL_LEN).unwrap()
 }
