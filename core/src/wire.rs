@@ -11,6 +11,15 @@ pub use reader::Reader;
 pub use reassembly::{FragmentError, Reassembly};
 pub use writer::Writer;
 
+/// Copies `bytes` to the start of `room`, as many as have room there. Unlike
+/// `copy_from_slice` it never panics, whatever the lengths are.
+pub(crate) fn copy(bytes: &[u8], room: &mut [u8]) {
+    let length = bytes.len().min(room.len());
+    if let (Some(bytes), Some(room)) = (bytes.get(..length), room.get_mut(..length)) {
+        room.copy_from_slice(bytes);
+    }
+}
+
 /// Why bytes could not be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use minicbor::{Encode, Encoder, encode};
 
 use super::message::Kind;
 use crate::wire::cbor::{Decode, Decoder};
-use crate::wire::{BufferTooSmall, DecodeError, FragmentError, Reassembly, cbor};
+use crate::wire::{BufferTooSmall, DecodeError, FragmentError, Reassembly, cbor, copy};
 
 /// The greatest length of a message, in bytes.
 pub const MAX_MESSAGE: usize = 768;
@@ -101,7 +101,7 @@ impl<'a> Segments<'a> {
         if self.fits() {
             let needed = self.message.len();
             let room = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-            room.copy_from_slice(self.message);
+            copy(self.message, room);
             return Ok(Some(needed));
         }
         let offset = index.saturating_mul(self.part());

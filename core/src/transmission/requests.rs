@@ -7,7 +7,7 @@ use super::stored::Stored;
 use super::{Body, EncodeError, Kind, Message, MessageId, WINDOW};
 use crate::identity::PartyId;
 use crate::time::{Deadline, Instant, Reason};
-use crate::wire::{BufferTooSmall, cbor};
+use crate::wire::{BufferTooSmall, cbor, copy};
 
 /// How long a request that was sent for the first time waits for its answer. It
 /// doubles from one repetition to the next, up to [`LONGEST_INTERVAL`].
@@ -404,7 +404,7 @@ fn write(message: &[u8], is_last: bool, buffer: &mut [u8]) -> Result<usize, Buff
         return cbor::encode(&message, buffer);
     }
     let needed = message.len();
-    buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?.copy_from_slice(message);
+    copy(message, buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
     Ok(needed)
 }
 

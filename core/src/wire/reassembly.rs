@@ -3,6 +3,8 @@
 
 use heapless::Vec;
 
+use super::copy;
+
 /// Why a fragment was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FragmentError {
@@ -72,7 +74,7 @@ impl<const N: usize> Reassembly<N> {
         if self.runs.is_empty()
             && let Some(place) = self.buffer.get_mut(offset..end)
         {
-            place.copy_from_slice(bytes);
+            copy(bytes, place);
             self.runs = runs;
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! A writer of TLS structures (RFC 5246 section 4) into a borrowed slice.
 
-use super::BufferTooSmall;
+use super::{BufferTooSmall, copy};
 
 /// Writes big-endian integers and length-prefixed vectors into a slice.
 ///
@@ -35,7 +35,7 @@ impl<'a> Writer<'a> {
     pub fn bytes(&mut self, bytes: &[u8]) {
         let end = self.length.saturating_add(bytes.len());
         if let Some(room) = self.buffer.get_mut(self.length..end) {
-            room.copy_from_slice(bytes);
+            copy(bytes, room);
         }
         self.length = end;
     }
@@ -102,7 +102,7 @@ impl<'a> Writer<'a> {
 
     fn patch(&mut self, at: usize, bytes: &[u8]) {
         if let Some(room) = self.buffer.get_mut(at..at.saturating_add(bytes.len())) {
-            room.copy_from_slice(bytes);
+            copy(bytes, room);
         }
     }
 }

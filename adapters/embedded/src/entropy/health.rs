@@ -1,5 +1,7 @@
 //! The continuous health tests of NIST SP 800-90B section 4.4.
 
+use core::num::NonZeroU16;
+
 use super::EntropyFailure;
 
 /// The window of the adaptive proportion test for samples that are not single bits
@@ -14,35 +16,38 @@ const WINDOW: u16 = 512;
 /// decision with a probability of at most 2^-20.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct MinEntropy(u8);
+pub struct MinEntropy(NonZeroU16);
 
 impl MinEntropy {
     /// One bit for each byte: for a source of which little is known.
-    pub const LEAST: Self = Self(1);
+    pub const LEAST: Self = Self(NonZeroU16::MIN);
 
     /// This many bits for each byte; `None` if they are less than 1 or more than 8.
     #[must_use]
     pub const fn bits_per_byte(bits: u8) -> Option<Self> {
-        if bits >= 1 && bits <= 8 { Some(Self(bits)) } else { None }
+        match NonZeroU16::new(bits as u16) {
+            Some(bits) if bits.get() <= 8 => Some(Self(bits)),
+            _ => None,
+        }
     }
 
     /// The bytes of the source that have `bits` bits of entropy together.
     #[must_use]
     pub const fn bytes_for(self, bits: u16) -> u16 {
-        bits.div_ceil(self.0 as u16)
+        bits.div_ceil(self.0.get())
     }
 
     /// The cutoff of the repetition count test (section 4.4.1): 1 + ⌈20 / H⌉.
     #[must_use]
     pub const fn repetition_count_cutoff(self) -> u16 {
-        1 + 20_u16.div_ceil(self.0 as u16)
+        1 + 20_u16.div_ceil(self.0.get())
     }
 
     /// The cutoff of the adaptive proportion test (section 4.4.2):
     /// 1 + critbinom(512, 2^-H, 1 − 2^-20).
     #[must_use]
     pub const fn adaptive_proportion_cutoff(self) -> u16 {
-        match self.0 {
+        match self.0.get() {
             1 => 311,
             2 => 177,
             3 => 103,

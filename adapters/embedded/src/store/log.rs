@@ -180,11 +180,11 @@ impl<F: NorFlash> Log<F> {
         let Some(record) = self.find(key)? else { return Ok(None) };
         let length = usize::from(record.length);
         let value = buffer.get_mut(..length).ok_or(StoreError::Damaged)?;
-        let mut rest = value;
+        let mut places = value.iter_mut();
         self.read_value(self.bank, record, |chunk| {
-            let (part, after) = core::mem::take(&mut rest).split_at_mut(chunk.len());
-            part.copy_from_slice(chunk);
-            rest = after;
+            for (byte, place) in chunk.iter().zip(&mut places) {
+                *place = *byte;
+            }
         })?;
         Ok(Some(length))
     }
@@ -216,11 +216,9 @@ impl<F: NorFlash> Log<F> {
         if usize::from(record.length) != value.len() {
             return Ok(false);
         }
-        let (mut rest, mut is_same) = (value, true);
+        let (mut bytes, mut is_same) = (value.iter(), true);
         self.read_value(self.bank, record, |chunk| {
-            let (part, after) = rest.split_at(chunk.len());
-            is_same &= part == chunk;
-            rest = after;
+            is_same &= chunk.iter().eq(bytes.by_ref().take(chunk.len()));
         })?;
         Ok(is_same)
     }

@@ -5,7 +5,7 @@ use super::record::{ALERT_LENGTH, ContentType, PlaintextState};
 use crate::crypto::Provider;
 use crate::dtls::alert::Alert;
 use crate::dtls::{AlertDescription, CloseReason};
-use crate::wire::BufferTooSmall;
+use crate::wire::{BufferTooSmall, copy};
 
 /// The last datagram of a handshake that failed: nothing, or an alert of each
 /// epoch.
@@ -33,7 +33,7 @@ impl Farewell {
         if needed == 0 {
             return Ok(None);
         }
-        buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?.copy_from_slice(&self.records);
+        copy(&self.records, buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?);
         self.records.clear();
         Ok(Some(needed))
     }

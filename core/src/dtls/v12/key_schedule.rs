@@ -15,6 +15,7 @@ use super::protection::{ReadState, TrafficKey, WriteState};
 use super::transcript::Transcript;
 use crate::crypto::{KeyLogLabel, Provider, Secret, Sha256Digest};
 use crate::dtls::PresharedKey;
+use crate::wire::copy;
 use zeroize::Zeroize as _;
 
 /// The epoch that the keys of a handshake open; there is no other one, since
@@ -107,7 +108,7 @@ impl<P: Provider> MasterSecret<P> {
         let mut reader = crate::wire::Reader::new(block.expose());
         let mut take = |out: &mut [u8]| {
             if let Ok(bytes) = reader.take(out.len()) {
-                out.copy_from_slice(bytes);
+                copy(bytes, out);
             }
         };
         let mut keys =

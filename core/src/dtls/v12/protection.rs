@@ -7,7 +7,7 @@ use super::record::{ContentType, DTLS_1_2, HEADER_LENGTH, Header, MAX_SEQUENCE, 
 use super::replay::ReplayWindow;
 use crate::crypto::{Nonce, Provider, Secret, SymmetricKey};
 use crate::dtls::DropReason;
-use crate::wire::BufferTooSmall;
+use crate::wire::{BufferTooSmall, copy};
 
 /// The length of the authentication tag, in bytes.
 const TAG_LENGTH: usize = 16;
@@ -74,7 +74,7 @@ impl<P: Provider> WriteState<P> {
         let (start, protected) = record.split_first_chunk_mut().ok_or(too_small)?;
         let (in_out, tag) = protected.split_last_chunk_mut().ok_or(too_small)?;
         *start = header.encode(content.len().saturating_add(TAG_LENGTH));
-        in_out.copy_from_slice(content);
+        copy(content, in_out);
         let nonce = nonce(&self.iv, &header);
         let aad = additional_data(&header, content.len());
         *tag = provider.seal(&self.key, &nonce, &aad, in_out);

@@ -3,6 +3,7 @@
 
 use crate::dtls::alert::Alert;
 use crate::dtls::{Datagram, DropReason};
+use crate::wire::copy;
 
 /// The version number of DTLS 1.2 on the wire.
 pub(crate) const DTLS_1_2: u16 = 0xfefd;
@@ -171,7 +172,7 @@ impl PlaintextState {
     ) -> usize {
         let end = HEADER_LENGTH.saturating_add(content.len());
         if let Some(room) = buffer.get_mut(HEADER_LENGTH..end) {
-            room.copy_from_slice(content);
+            copy(content, room);
         }
         self.frame(content_type, version, content.len(), buffer)
     }
