@@ -26,11 +26,12 @@ const GATEWAY: usize = 8192;
 const VERSION: usize = 8;
 const HEADER_CHECK: usize = 14;
 
-/// Checks the device on a board that is on a network of this kind.
+/// Checks the device on a board that is on a network of this kind; gives how deep its
+/// stack ever was, in bytes.
 ///
 /// # Errors
 /// The step that was not taken.
-pub fn check(medium: Medium) -> Result<()> {
+pub fn check(medium: Medium) -> Result<u64> {
     let program = firmware::build("device")?;
     let parties = Parties::new()?;
     let discovery = free_port()?;
@@ -70,6 +71,7 @@ pub fn check(medium: Medium) -> Result<()> {
     gateway.told("it reads the temperature in the new session", of_board("readings"))?;
     parties.run("network rotate gateway.network")?;
     says(&mut machine, "it is handed a new network key", "network key received")?;
+    let stack = machine.stack()?;
 
     // Power goes while it is asked each second.
     machine.lose_power();
@@ -78,8 +80,9 @@ pub fn check(medium: Medium) -> Result<()> {
     let mut machine = Machine::start(&board, &network, &program)?;
     says(&mut machine, "it starts again after a loss of power", "started")?;
     says(&mut machine, "it is connected again", "connected")?;
+    let stack = stack.max(machine.stack()?);
     gateway.told("it reads the temperature again", of_board("readings"))?;
-    Ok(())
+    Ok(stack)
 }
 
 /// What a device is for, in its first session.

@@ -46,7 +46,7 @@ pub fn check(medium: Medium) -> Result<()> {
     machine.step("it listens all the same", |line| (line == "listening").then_some(()))?;
     let socket = caller(&network)?;
     exchange(&socket, b"end")?;
-    machine.step("it tells the depth of its stack", |line| number(line, "the stack was "))?;
+    machine.stack()?;
     let status = machine.end()?;
     ensure!(status.success(), "the program ended with {status}");
     Ok(())
@@ -70,7 +70,7 @@ fn count(board: &Board, medium: Medium, program: &Path) -> Result<()> {
         counts.push(line.count - start.count);
     }
     ensure!(counts.first() == counts.last(), "two starts differ: {counts:?} instructions");
-    println!("  ok two starts take the same instructions: {}", counts.first().unwrap_or(&0));
+    eprintln!("  ok two starts take the same instructions: {}", counts.first().unwrap_or(&0));
     Ok(())
 }
 
@@ -103,7 +103,7 @@ fn live(board: &Board, network: &Network, program: &Path, start: u32) -> Result<
         let length = 1 + LONGEST * usize::from(number) / usize::from(DATAGRAMS);
         exchange(&socket, &vec![number; length])?;
     }
-    println!("  ok it sends {DATAGRAMS} datagrams back");
+    eprintln!("  ok it sends {DATAGRAMS} datagrams back");
     if let Some(everyone) = network.everyone {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_broadcast(true)?;
@@ -112,7 +112,7 @@ fn live(board: &Board, network: &Network, program: &Path, start: u32) -> Result<
         let mut buffer = [0; 2048];
         let length = socket.recv(&mut buffer).context("it does not hear a broadcast")?;
         ensure!(buffer.get(..length) == Some(b"everyone"), "something else comes back");
-        println!("  ok it hears a broadcast");
+        eprintln!("  ok it hears a broadcast");
     }
     for state in ["lamp on", "lamp off"] {
         exchange(&socket, b"lamp")?;

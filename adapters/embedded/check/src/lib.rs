@@ -12,11 +12,13 @@
 //! | [`parties`] | the gateway, and the files of all parties |
 //! | [`echo`] | what is checked of the board itself |
 //! | [`device`] | what is checked of the device on it |
+//! | [`costs`] | what the device costs |
 
 #![forbid(unsafe_code)]
 
 pub mod board;
 pub mod bridge;
+pub mod costs;
 pub mod device;
 pub mod echo;
 pub mod firmware;

@@ -90,11 +90,21 @@ impl Machine {
             let found = read(&line);
             self.last.push(line);
             if let Some(found) = found {
-                println!("  ok {name} ({} ms)", begin.elapsed().as_millis());
+                eprintln!("  ok {name} ({} ms)", begin.elapsed().as_millis());
                 self.last.clear();
                 return Ok(found);
             }
         }
+    }
+
+    /// Waits for the board to tell how deep its stack ever was since it started, in bytes.
+    ///
+    /// # Errors
+    /// As with [`Machine::step`].
+    pub fn stack(&mut self) -> Result<u64> {
+        self.step("it tells the depth of its stack", |line| {
+            line.strip_prefix("the stack was ")?.strip_suffix(" bytes deep")?.parse().ok()
+        })
     }
 
     /// What was said since the last step.

@@ -185,7 +185,7 @@ impl Gateway {
                 bail!("the gateway: '{what}' is missing; it told:\n    {}", last.join("\n    "));
             };
             if let Some(found) = read(&event) {
-                println!("  ok the gateway: {what} ({} ms)", begin.elapsed().as_millis());
+                eprintln!("  ok the gateway: {what} ({} ms)", begin.elapsed().as_millis());
                 return Ok(found);
             }
             last.push(event.to_string());
