@@ -88,16 +88,16 @@ pub struct Row {
 /// If something can't be measured. What costs too much is no error, but one of the
 /// [`Costs::failures`].
 pub fn measure() -> Result<Costs> {
-    eprintln!("the program");
+    eprintln!("the program is built");
     let program = Program::read(&firmware::build("device")?)?;
     let mut packages = Packages::default();
     let panics = panics::sites(&program, &mut packages)?;
     let review = reviewed::compare(&panics, &reviewed::list()?);
-    eprintln!("the instructions");
+    eprintln!("the instructions are counted");
     let instructions = rows(&work::count()?)?;
     let mut stack = 0;
     for medium in Medium::ALL {
-        eprintln!("the stack, {}", medium.description());
+        eprintln!("the device lives, {}", medium.description());
         stack = stack.max(device::check(medium)?);
     }
     let mut costs = Costs {
@@ -210,7 +210,7 @@ fn failures(costs: &Costs) -> Vec<String> {
     }
     let unlisted = costs.review.unlisted.len();
     if unlisted > 0 {
-        failures.push(format!("panics: {unlisted} places are not as in panics.toml"));
+        failures.push(format!("panics: {unlisted} that are not in panics.toml"));
     }
     failures
 }
@@ -268,7 +268,7 @@ mod tests {
             ("negotiation: 1.101 times", |it, _| it.instructions[0].ratio = 1.101),
             ("open a record of 32 bytes: 2.001 times", |it, _| it.instructions[3].ratio = 2.001),
             ("heap: an allocator is linked (malloc)", |it, _| it.heap.push("malloc".to_owned())),
-            ("panics: 1 places", |it, site| it.review.unlisted.push(site)),
+            ("panics: 1 that", |it, site| it.review.unlisted.push(site)),
         ];
         for (expected, miss) in misses {
             let mut costs = costs();

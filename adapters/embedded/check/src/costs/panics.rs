@@ -92,3 +92,52 @@ fn place(places: Vec<Place>, function: &Symbol) -> Option<Place> {
 fn is_library(package: &str) -> bool {
     ["core", "compiler_builtins", UNKNOWN].contains(&package)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(package: &str, function: &str, line: u32) -> Place {
+        let origin = Origin { package: package.to_owned(), file: "f".to_owned() };
+        Place { origin, function: function.to_owned(), line }
+    }
+
+    fn place_in(function: &str, places: &[Place]) -> Option<(String, String, u32)> {
+        let symbol = Symbol { name: function.to_owned(), address: 0, size: 2, is_text: true };
+        let Place { origin, function, line } = place(places.to_vec(), &symbol)?;
+        Some((origin.package, function, line))
+    }
+
+    fn found(package: &str, function: &str, line: u32) -> Option<(String, String, u32)> {
+        Some((package.to_owned(), function.to_owned(), line))
+    }
+
+    #[test]
+    fn the_innermost_place_outside_of_the_library_counts() {
+        let inlined = [at("core", "index", 1), at("a", "b", 2), at("c", "d", 3)];
+        assert_eq!(place_in("c::d", &inlined), found("a", "b", 2));
+        // Whatever function of the library the code is in.
+        assert_eq!(place_in("core::e::f", &inlined), found("a", "b", 2));
+    }
+
+    #[test]
+    fn a_closure_is_called_by_the_function_around_it() {
+        let inlined = [at("a", "{closure#0}", 1), at("core", "map", 2), at("a", "b", 3)];
+        assert_eq!(place_in("c::d", &inlined), found("a", "b", 1));
+        assert_eq!(place_in("c::d", &[at("a", "", 1)]), found("a", "d", 1));
+    }
+
+    #[test]
+    fn what_acts_for_its_callers_has_no_place() {
+        assert_eq!(place_in("core::slice::copy", &[at("core", "copy", 1)]), None);
+        // What the compiler has put together is in whatever file, and at no line.
+        assert_eq!(place_in("OUTLINED_FUNCTION_1", &[at("a", "b", 0)]), None);
+        assert_eq!(place_in("OUTLINED_FUNCTION_1", &[]), None);
+    }
+
+    #[test]
+    fn a_function_without_lines_is_a_place_itself() {
+        assert_eq!(place_in("a::b::c", &[at("core", "index", 1)]), found("a", "c", 0));
+        assert_eq!(place_in("a::b::c", &[at("a", "d", 0)]), found("a", "d", 0));
+    }
+}

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::path::Path;
 
 use addr2line::Loader;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use object::elf::{SHF_ALLOC, SHF_WRITE};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, SectionKind};
 use serde::Serialize;
@@ -58,7 +58,7 @@ pub struct Program {
     pub names: Vec<String>,
     /// Its branches.
     pub branches: Vec<Branch>,
-    /// The addresses of its code, without those of the first and behind the last.
+    /// Where its code begins and ends.
     text: Vec<(u64, u64)>,
     lines: Loader,
 }
@@ -67,7 +67,7 @@ impl Program {
     /// Reads the program in the file `path`.
     ///
     /// # Errors
-    /// If it can't be read, or is no ELF file with line numbers.
+    /// If it can't be read, or is no ELF file with symbols and line numbers.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes =
             std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
@@ -97,6 +97,12 @@ impl Program {
         }
         let lines = Loader::new(path).map_err(unreadable)?;
         let (symbols, names) = symbols(&file);
+        // Nothing would be found in it, and nothing said.
+        ensure!(
+            !symbols.is_empty() && !branches_of_all.is_empty(),
+            "{} has no symbols; build it without strip",
+            path.display()
+        );
         Ok(Self { sizes, symbols, names, branches: branches_of_all, text, lines })
     }
 
@@ -128,8 +134,8 @@ impl Program {
         Ok(places)
     }
 
-    /// How many bytes of code come from each line of the source, in order of the
-    /// addresses: each a file and a number of bytes.
+    /// Where each piece of the code comes from: a file of the source, and how many bytes
+    /// it is.
     ///
     /// # Errors
     /// If the line numbers can't be read.

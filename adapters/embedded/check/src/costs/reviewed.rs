@@ -45,8 +45,8 @@ pub struct Comparison {
     pub unlisted: Vec<Site>,
     /// What is in the list though there is less of it, with how many there are.
     pub gone: Vec<(Reviewed, usize)>,
-    /// What is in the list as reachable, and is there.
-    pub reachable: Vec<Reviewed>,
+    /// What is in the list as reachable, with how many there are.
+    pub reachable: Vec<(Reviewed, usize)>,
 }
 
 /// The list of the repository.
@@ -92,7 +92,7 @@ pub fn compare(sites: &[Site], list: &[Reviewed]) -> Comparison {
             comparison.gone.push((entry.clone(), found.len()));
         }
         if entry.reachable && !found.is_empty() {
-            comparison.reachable.push(entry.clone());
+            comparison.reachable.push((entry.clone(), found.len()));
         }
     }
     comparison
@@ -171,8 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_reachable_is_named_as_long_as_it_is_there() {
-        let list = [Reviewed { reachable: true, ..reviewed("a", [None, None], 1) }];
-        assert_eq!(compare(&[site("a", "f", "g", 1)], &list).reachable, list);
+        let entry = Reviewed { reachable: true, ..reviewed("a", [None, None], 2) };
+        let list = [entry.clone()];
+        assert_eq!(compare(&[site("a", "f", "g", 1)], &list).reachable, [(entry, 1)]);
         assert_eq!(compare(&[], &list).reachable, []);
     }
 }

@@ -98,14 +98,14 @@ impl Costs {
 
     fn write_panics(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (all, review) = (self.panics.len(), &self.review);
-        let reachable = review.reachable.iter().map(|entry| entry.sites).sum::<usize>();
+        let reachable = review.reachable.iter().map(|(_, found)| found).sum::<usize>();
         writeln!(
             f,
             "Panics: {all} places that could come to one; {} not in panics.toml, {reachable} that \
              input can reach",
             review.unlisted.len()
         )?;
-        for entry in &review.reachable {
+        for (entry, _) in &review.reachable {
             writeln!(f, "  reachable: {}: {}", entry.name(), entry.reason)?;
         }
         for (entry, left) in &review.gone {
