@@ -88,10 +88,11 @@ pub struct Row {
 /// If something can't be measured. What costs too much is no error, but one of the
 /// [`Costs::failures`].
 pub fn measure() -> Result<Costs> {
-    eprintln!("the program is built");
+    eprintln!("the program is built, as it is and with all its panics");
     let program = Program::read(&firmware::build("device")?)?;
     let mut packages = Packages::default();
-    let panics = panics::sites(&program, &mut packages)?;
+    let with_panics = Program::read(&firmware::build_with_panics("device")?)?;
+    let panics = panics::sites(&with_panics, &mut packages)?;
     let review = reviewed::compare(&panics, &reviewed::list()?);
     eprintln!("the instructions are counted");
     let instructions = rows(&work::count()?)?;
