@@ -55,6 +55,7 @@ use embedded_storage::nor_flash::{NorFlash, NorFlashErrorKind};
 
 use log::Log;
 
+pub use log::{HEADER_CHECK, HEADER_VERSION};
 pub use provision::Provisioning;
 pub use sequence::SequenceNumbers;
 

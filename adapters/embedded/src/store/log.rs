@@ -28,6 +28,11 @@ use super::StoreError;
 /// The version of this format.
 const VERSION: u16 = 1;
 const MAGIC: [u8; 8] = *b"IoTCrypt";
+/// Where in the header of a half the version of the format is: two bytes, little-endian.
+pub const HEADER_VERSION: usize = MAGIC.len();
+/// Where in the header of a half its check is: the CRC-32C of what is before it, in four
+/// bytes, little-endian.
+pub const HEADER_CHECK: usize = HEADER_VERSION + 2 + 4;
 /// A bank's header fills the largest word that is supported.
 const HEADER: u32 = 32;
 const MAX_WORD: usize = 32;
@@ -364,7 +369,7 @@ impl<F: NorFlash> Log<F> {
             *place = byte;
         }
         let check = header_check(&header).to_le_bytes();
-        if let Some(place) = header.get_mut(HEADER_FIELDS..HEADER_FIELDS + 4) {
+        if let Some(place) = header.get_mut(HEADER_CHECK..HEADER_CHECK + 4) {
             place.copy_from_slice(&check);
         }
         self.flash.write(start, &header).map_err(flash_error)?;
@@ -534,11 +539,8 @@ fn prefix(sequence: u32, key: Key, length: u16) -> [u8; 8] {
     head(key, length, sequence)
 }
 
-/// The length of a header's fields before its check.
-const HEADER_FIELDS: usize = 14;
-
 fn header_check(header: &[u8; MAX_WORD]) -> u32 {
-    CRC.checksum(header.get(..HEADER_FIELDS).unwrap_or_default())
+    CRC.checksum(header.get(..HEADER_CHECK).unwrap_or_default())
 }
 
 /// The sequence number in a header; the version if it is another one; `None` if it

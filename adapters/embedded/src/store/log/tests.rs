@@ -173,12 +173,12 @@ fn each_other_content_has_its_own_answer_and_stays() {
     }
     // A version to come.
     let mut newer = empty().into_flash();
-    newer.bytes[8] = 2;
+    newer.bytes[HEADER_VERSION] = 2;
     let header: &mut [u8; MAX_WORD] = newer.bytes[2048..][..32].as_mut().try_into().unwrap();
     *header = [0xff; MAX_WORD];
     let header: &mut [u8; MAX_WORD] = newer.bytes[..32].as_mut().try_into().unwrap();
     let check = header_check(header).to_le_bytes();
-    header[HEADER_FIELDS..HEADER_FIELDS + 4].copy_from_slice(&check);
+    header[HEADER_CHECK..HEADER_CHECK + 4].copy_from_slice(&check);
     assert_eq!(answer(&newer), (StoreError::Version(2), Some(StoreError::Version(2))));
     // In the other half, beside a valid one.
     let mut both = empty().into_flash();
