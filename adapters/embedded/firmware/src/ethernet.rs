@@ -96,8 +96,8 @@ impl<const WORDS: usize> Ethernet<WORDS> {
         self.address
     }
 
-    /// How many frames were dropped because they were too long, or their length made no
-    /// sense.
+    /// How many frames were dropped because they were too long or too short, or their length
+    /// made no sense.
     #[must_use]
     pub const fn dropped(&self) -> u32 {
         self.dropped
@@ -124,7 +124,7 @@ impl<const WORDS: usize> Ethernet<WORDS> {
         let first = data.get().to_le_bytes();
         let [low, high, ..] = first;
         let queued = usize::from(u16::from_le_bytes([low, high]));
-        if !(LENGTH + HEADER + CHECKSUM..=RECEIVE_QUEUE).contains(&queued) {
+        if !(LENGTH + CHECKSUM..=RECEIVE_QUEUE).contains(&queued) {
             // Where the next frame begins is not known any more.
             self.controller.receive_control.set(bits::RECEIVE | bits::RECEIVE_RESET);
             self.dropped = self.dropped.wrapping_add(1);
@@ -138,7 +138,7 @@ impl<const WORDS: usize> Ethernet<WORDS> {
                 *place = word;
             }
         }
-        if words > WORDS {
+        if words > WORDS || queued < LENGTH + HEADER + CHECKSUM {
             self.dropped = self.dropped.wrapping_add(1);
             return None;
         }
