@@ -10,14 +10,14 @@
 
 mod frame;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::net::{UdpSocket, UnixDatagram};
 use mio::{Events, Interest, Poll, Token};
@@ -30,6 +30,10 @@ const MAX_PORTS: usize = 64;
 
 /// How often the bridge looks whether it is to end.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often the bridge asks where the board is, as a router does: so it is found again by
+/// a board that somebody has told another address for it.
+const ASK: Duration = Duration::from_secs(5);
 
 /// The longest datagram and frame, in bytes, with room to spare.
 const BUFFER: usize = 2048;
@@ -51,8 +55,19 @@ pub struct Broadcast {
 #[derive(Debug)]
 pub struct Bridge {
     service: Option<SocketAddr>,
-    is_over: Arc<AtomicBool>,
+    boards: PathBuf,
+    shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What the bridge and its thread have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    is_over: AtomicBool,
+    /// The frames that came from the board.
+    frames: AtomicUsize,
+    /// The ports that the board has sent from.
+    ports: Mutex<BTreeSet<u16>>,
 }
 
 impl Bridge {
@@ -82,21 +97,22 @@ impl Bridge {
             frames,
             boards: boards.to_owned(),
             board: None,
+            asked: Instant::now(),
             ports: BTreeMap::new(),
             broadcasts,
+            shared: Arc::default(),
         };
         let service = match service {
             Some(port) => Some(router.open(port)?),
             None => None,
         };
-        let is_over = Arc::new(AtomicBool::new(false));
-        let ends = Arc::clone(&is_over);
+        let shared = Arc::clone(&router.shared);
         let thread = std::thread::spawn(move || {
-            if let Err(error) = router.run(&ends) {
+            if let Err(error) = router.run() {
                 eprintln!("the bridge fails: {error}");
             }
         });
-        Ok(Self { service, is_over, thread: Some(thread) })
+        Ok(Self { service, boards: boards.to_owned(), shared, thread: Some(thread) })
     }
 
     /// Where the service of the board is reached.
@@ -104,11 +120,30 @@ impl Bridge {
     pub const fn service(&self) -> Option<SocketAddr> {
         self.service
     }
+
+    /// The Unix socket at which the board takes frames, from everyone.
+    #[must_use]
+    pub fn boards(&self) -> &Path {
+        &self.boards
+    }
+
+    /// How many frames came from the board so far, whatever was in them.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.shared.frames.load(Ordering::Relaxed)
+    }
+
+    /// The ports that the board has sent from so far.
+    #[must_use]
+    pub fn ports(&self) -> Vec<u16> {
+        let ports = self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.iter().copied().collect()
+    }
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        self.is_over.store(true, Ordering::Relaxed);
+        self.shared.is_over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -133,15 +168,22 @@ struct Router {
     boards: PathBuf,
     /// The board's hardware address, once it was heard.
     board: Option<MacAddress>,
+    /// When it was asked for last.
+    asked: Instant,
     ports: BTreeMap<u16, UdpSocket>,
     broadcasts: Option<(UdpSocket, u16)>,
+    shared: Arc<Shared>,
 }
 
 impl Router {
-    fn run(&mut self, is_over: &AtomicBool) -> io::Result<()> {
+    fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(64);
         let mut buffer = [0; BUFFER];
-        while !is_over.load(Ordering::Relaxed) {
+        while !self.shared.is_over.load(Ordering::Relaxed) {
+            if self.asked.elapsed() > ASK {
+                self.asked = Instant::now();
+                self.send_frame(&frame::who_has(HOST, BOARD))?;
+            }
             match self.poll.poll(&mut events, Some(LOOK)) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 polled => polled?,
@@ -173,7 +215,12 @@ impl Router {
 
     fn take_frames(&mut self, buffer: &mut [u8]) -> io::Result<()> {
         while let Some(length) = ready(self.frames.recv(buffer))? {
-            match Frame::parse(buffer.get(..length).unwrap_or_default()) {
+            self.shared.frames.fetch_add(1, Ordering::Relaxed);
+            let frame = buffer.get(..length).unwrap_or_default();
+            if !frame::is_for_bridge(frame) {
+                continue;
+            }
+            match Frame::parse(frame) {
                 Some(Frame::WhoHas { sender, sender_address, address }) => {
                     self.board = Some(sender);
                     // This router has every address but the board's.
@@ -203,6 +250,7 @@ impl Router {
                 return Ok(());
             }
             self.open(port)?;
+            self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
         }
         if let Some(socket) = self.ports.get(&port) {
             let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, datagram.to.port());
@@ -260,7 +308,7 @@ impl Router {
 
 /// What was received; `None` if nothing is there. That an earlier datagram found nobody,
 /// which a socket says here, is nothing to stop at.
-fn ready<T>(received: io::Result<T>) -> io::Result<Option<T>> {
+pub(crate) fn ready<T>(received: io::Result<T>) -> io::Result<Option<T>> {
     match received {
         Ok(received) => Ok(Some(received)),
         Err(error)

@@ -36,7 +36,7 @@ pub fn check(medium: Medium) -> Result<()> {
     for start in 1..=2 {
         let network = Network::new(medium, board.folder(), inbound(medium)?)?;
         let machine = live(&board, &network, &program, start)?;
-        machine.lose_power();
+        machine.lose_power()?;
     }
     count(&board, medium, &program)?;
     board.set_entropy(Source::Missing)?;

@@ -10,19 +10,35 @@
 //! | [`machine`] | a board that runs, and what it says |
 //! | [`instructions`] | how many instructions it executes, exactly |
 //! | [`parties`] | the gateway, and the files of all parties |
+//! | [`proxy`] | what the board takes for its gateway: passes on, damages, or answers itself |
+//! | [`recording`] | what the board has sent in all its lives, none of it with a nonce used twice |
+//! | [`dice`] | chance that can be repeated |
 //! | [`echo`] | what is checked of the board itself |
 //! | [`device`] | what is checked of the device on it |
 //! | [`costs`] | what the device costs |
+//! | [`nonsense`] | what is checked of it when its gateway answers nonsense |
+//! | [`flood`] | what is checked of it on a network that floods it |
+//! | [`power`] | what is checked of it when it loses its power at any moment |
 
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod board;
 pub mod bridge;
 pub mod costs;
 pub mod device;
+pub mod dice;
 pub mod echo;
 pub mod firmware;
+pub mod flood;
 pub mod instructions;
 pub mod machine;
 pub mod network;
+pub mod nonsense;
 pub mod parties;
+pub mod power;
+pub mod proxy;
+pub mod recording;

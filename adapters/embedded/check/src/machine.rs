@@ -3,16 +3,17 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::board::Board;
 use crate::network::Network;
 
-/// How long each step may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long each step may take: longer than the device waits after a few attempts that
+/// failed.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A board that runs. It loses its power when it is dropped.
 #[derive(Debug)]
@@ -65,36 +66,51 @@ impl Machine {
         Ok(Self { qemu, lines, last: Vec::new() })
     }
 
-    /// Waits for the board to take a step: to say a line of which `read` makes something.
+    /// Waits for the board to take a step: to say a line of which `read` makes something;
+    /// and tells it.
     ///
     /// # Errors
-    /// If it doesn't within 20 seconds, or has ended; with what it said instead.
+    /// If it doesn't within 90 seconds, or has ended; with what it said instead.
     pub fn step<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<T> {
+        let begin = Instant::now();
+        let found = self.wait(name, read)?;
+        eprintln!("  ok {name} ({} ms)", begin.elapsed().as_millis());
+        Ok(found)
+    }
+
+    /// The same, without telling it.
+    ///
+    /// # Errors
+    /// As with [`Machine::step`].
+    pub fn wait<T>(&mut self, name: &str, read: impl Fn(&str) -> Option<T>) -> Result<T> {
         let begin = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(begin.elapsed());
             let line = match self.lines.recv_timeout(left) {
                 Ok(line) => line,
                 Err(RecvTimeoutError::Timeout) => {
-                    bail!("the step '{name}' is missing after 20 s; {}", self.what_it_said())
+                    let seconds = PATIENCE.as_secs();
+                    bail!("the step '{name}' is missing after {seconds} s; {}", self.what_it_said())
                 }
                 Err(RecvTimeoutError::Disconnected) => {
-                    let end =
-                        self.qemu.wait().map_or_else(|it| it.to_string(), |it| it.to_string());
-                    bail!(
-                        "the step '{name}' is missing, and QEMU ended ({end}); {}",
-                        self.what_it_said()
-                    )
+                    bail!("the step '{name}' is missing: {}", self.how_it_ended())
                 }
             };
             let found = read(&line);
             self.last.push(line);
             if let Some(found) = found {
-                eprintln!("  ok {name} ({} ms)", begin.elapsed().as_millis());
                 self.last.clear();
                 return Ok(found);
             }
         }
+    }
+
+    /// The same, with a line that begins like this.
+    ///
+    /// # Errors
+    /// As with [`Machine::step`].
+    pub fn says(&mut self, name: &str, line: &str) -> Result<()> {
+        self.step(name, |said| said.starts_with(line).then_some(()))
     }
 
     /// Waits for the board to tell how deep its stack ever was since it started, in bytes.
@@ -105,6 +121,36 @@ impl Machine {
         self.step("it tells the depth of its stack", |line| {
             line.strip_prefix("the stack was ")?.strip_suffix(" bytes deep")?.parse().ok()
         })
+    }
+
+    /// That the board runs, and of the lines since the last step none begins like one of
+    /// these.
+    ///
+    /// # Errors
+    /// If one does, or it has ended.
+    pub fn goes_on(&mut self, name: &str, without: &[&str]) -> Result<()> {
+        loop {
+            match self.lines.try_recv() {
+                Ok(line) => {
+                    let is_wrong = without.iter().any(|it| line.starts_with(it));
+                    self.last.push(line);
+                    ensure!(!is_wrong, "not the case: {name}; {}", self.what_it_said());
+                }
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => {
+                    bail!("not the case: {name}; {}", self.how_it_ended())
+                }
+            }
+        }
+        self.last.clear();
+        eprintln!("  ok {name}");
+        Ok(())
+    }
+
+    /// That QEMU has ended, and what was said before.
+    fn how_it_ended(&mut self) -> String {
+        let end = self.qemu.wait().map_or_else(|it| it.to_string(), |it| it.to_string());
+        format!("QEMU ended ({end}); {}", self.what_it_said())
     }
 
     /// What was said since the last step.
@@ -119,7 +165,7 @@ impl Machine {
     /// Waits for the program to end by itself.
     ///
     /// # Errors
-    /// If it doesn't within 20 seconds.
+    /// If it doesn't within 90 seconds.
     pub fn end(mut self) -> Result<ExitStatus> {
         let begin = Instant::now();
         while begin.elapsed() < PATIENCE {
@@ -128,12 +174,22 @@ impl Machine {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        bail!("the program has not ended after 20 s")
+        bail!("the program has not ended after {} s", PATIENCE.as_secs())
     }
 
-    /// Takes the power away, in the middle of whatever the board does.
-    pub fn lose_power(self) {
-        drop(self);
+    /// Takes the power away, in the middle of whatever the board does, and gives the lines
+    /// that it said since the last step.
+    ///
+    /// # Errors
+    /// If it had ended before, by a panic, say.
+    pub fn lose_power(mut self) -> Result<Vec<String>> {
+        if self.qemu.try_wait()?.is_some() {
+            self.last.extend(self.lines.iter());
+            bail!("the board had ended before its power went: {}", self.how_it_ended());
+        }
+        self.qemu.kill()?;
+        self.last.extend(self.lines.iter());
+        Ok(std::mem::take(&mut self.last))
     }
 }
 

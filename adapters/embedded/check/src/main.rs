@@ -4,9 +4,9 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use iot_crypto_firmware_check::network::Medium;
-use iot_crypto_firmware_check::{costs, device, echo};
+use iot_crypto_firmware_check::{costs, device, echo, flood, nonsense, power};
 
 /// Build the firmware, run it in QEMU, and check each step that it takes.
 ///
@@ -16,12 +16,25 @@ use iot_crypto_firmware_check::{costs, device, echo};
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
-    /// The network that the board is on; without it, both in turn
-    #[arg(long)]
-    network: Option<Medium>,
+    #[command(flatten)]
+    check: Check,
 
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// What is checked.
+#[derive(Args)]
+struct Check {
+    /// The network that the board is on; without it, both in turn
+    #[arg(long)]
+    network: Option<Medium>,
+    /// The part of the check; without it, all of them
+    #[arg(long)]
+    part: Option<Part>,
+    /// What all chance follows from; without it, another number each time
+    #[arg(long)]
+    seed: Option<u32>,
 }
 
 #[derive(Subcommand)]
@@ -41,33 +54,86 @@ enum Command {
     },
 }
 
+/// A part of the check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// The board itself.
+    Board,
+    /// The life of the device on it.
+    Device,
+    /// A gateway that answers nonsense.
+    Nonsense,
+    /// A network that floods it, with frames: by the bridge.
+    Flood,
+    /// Power that goes at any moment.
+    Power,
+}
+
+impl Part {
+    const fn description(self) -> &'static str {
+        match self {
+            Self::Board => "the board",
+            Self::Device => "the device on it",
+            Self::Nonsense => "the device, whose gateway answers nonsense",
+            Self::Flood => "the device, on a network that floods it",
+            Self::Power => "the device, whose power goes at any moment",
+        }
+    }
+
+    const fn needs_bridge(self) -> bool {
+        matches!(self, Self::Flood)
+    }
+
+    fn check(self, medium: Medium, seed: u64) -> anyhow::Result<()> {
+        match self {
+            Self::Board => echo::check(medium),
+            Self::Device => device::check(medium).map(drop),
+            Self::Nonsense => nonsense::check(medium, seed),
+            Self::Flood => flood::check(seed),
+            Self::Power => power::check(medium, seed),
+        }
+    }
+}
+
+/// Any seed; one that is always the same if this machine gives no random numbers.
+fn any_seed() -> u32 {
+    getrandom::u32().unwrap_or_default()
+}
+
 fn main() -> ExitCode {
-    let Arguments { network, command } = Arguments::parse();
+    let Arguments { check, command } = Arguments::parse();
     let is_good = match command {
-        None => check(network),
+        None => check.run(),
         Some(Command::Costs { json }) => tell_costs(json),
     };
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Takes all steps; says whether every one was taken.
-fn check(network: Option<Medium>) -> bool {
-    let media = network.map_or_else(|| Medium::ALL.to_vec(), |medium| vec![medium]);
-    let mut failed = 0;
-    for medium in &media {
-        println!("the board, {}", medium.description());
-        if let Err(error) = echo::check(*medium) {
-            println!("  FAILED: {error:#}");
-            failed += 1;
+impl Check {
+    /// Takes all steps; says whether every one was taken.
+    fn run(self) -> bool {
+        let media = self.network.map_or_else(|| Medium::ALL.to_vec(), |medium| vec![medium]);
+        let parts = self.part.map_or_else(|| Part::value_variants().to_vec(), |part| vec![part]);
+        let seed = self.seed.unwrap_or_else(any_seed);
+        println!("chance follows from --seed {seed}");
+        let (mut passed, mut failed) = (0, 0);
+        for medium in &media {
+            println!("on a network {}", medium.description());
+            let parts = parts.iter().filter(|it| !it.needs_bridge() || *medium == Medium::Bridge);
+            for part in parts {
+                println!("{}", part.description());
+                match part.check(*medium, seed.into()) {
+                    Ok(()) => passed += 1,
+                    Err(error) => {
+                        println!("  FAILED: {error:#}");
+                        failed += 1;
+                    }
+                }
+            }
         }
-        println!("the device on it");
-        if let Err(error) = device::check(*medium) {
-            println!("  FAILED: {error:#}");
-            failed += 1;
-        }
+        println!("{passed} passed, {failed} failed");
+        failed == 0
     }
-    println!("{} passed, {failed} failed", 2 * media.len() - failed);
-    failed == 0
 }
 
 /// Prints what the device costs; says whether that is within its aims.

@@ -13,6 +13,9 @@ pub const BOARD: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 /// This machine, as the board sees it. What is sent to it arrives at 127.0.0.1.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
+/// The port on which the board hears advertisements.
+pub const DISCOVERY: u16 = 4440;
+
 /// Everyone on the loopback interface of this machine.
 const EVERYONE: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
 
@@ -33,8 +36,8 @@ impl Medium {
     #[must_use]
     pub const fn description(self) -> &'static str {
         match self {
-            Self::User => "in the network of QEMU",
-            Self::Bridge => "on an Ethernet, by a bridge",
+            Self::User => "inside of QEMU",
+            Self::Bridge => "of Ethernet frames, by a bridge",
         }
     }
 }
@@ -58,7 +61,8 @@ pub struct Network {
     pub service: Option<SocketAddr>,
     /// Where everyone is reached, the board among them.
     pub everyone: Option<SocketAddr>,
-    _bridge: Option<Bridge>,
+    /// The bridge, if this is one.
+    pub bridge: Option<Bridge>,
 }
 
 impl Network {
@@ -87,7 +91,7 @@ impl Network {
                 let bridge = Bridge::start(&ours, &boards, inbound.service, inbound.broadcast)?;
                 let service = bridge.service();
                 let everyone = inbound.broadcast.map(|it| (EVERYONE, it.heard).into());
-                Ok(Self { options: options.into(), service, everyone, _bridge: Some(bridge) })
+                Ok(Self { options: options.into(), service, everyone, bridge: Some(bridge) })
             }
         }
     }
@@ -103,11 +107,6 @@ impl Network {
                 Some(here)
             }
         };
-        Ok(Self {
-            options: vec!["-nic".to_owned(), option],
-            service,
-            everyone: None,
-            _bridge: None,
-        })
+        Ok(Self { options: vec!["-nic".to_owned(), option], service, everyone: None, bridge: None })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -13,8 +13,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::proxy::{self, Proxy};
+
 /// How long the gateway may take to tell of something.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the board is called.
 pub const BOARD: &str = "board";
@@ -93,22 +95,44 @@ impl Parties {
     }
 
     /// Starts the gateway, which sends its advertisements to the port `discovery` of
-    /// everyone on the loopback interface.
+    /// everyone on the loopback interface, and replaces the key of a session of the age
+    /// `rotation`.
     ///
     /// # Errors
     /// If it doesn't start.
-    pub fn gateway(&self, discovery: u16) -> Result<Gateway> {
+    pub fn gateway(&self, discovery: u16, rotation: &str) -> Result<Gateway> {
+        self.start_gateway(Ipv4Addr::LOCALHOST, [4441, 4442], discovery, rotation, "--any-port")
+    }
+
+    /// Starts the gateway behind a proxy.
+    ///
+    /// # Errors
+    /// If it doesn't start.
+    pub fn gateway_behind(&self, proxy: &Proxy, rotation: &str) -> Result<Gateway> {
+        // Nobody hears its advertisements.
+        self.start_gateway(proxy::GATEWAY, proxy.ports, free_port()?, rotation, "")
+    }
+
+    fn start_gateway(
+        &self,
+        bind: Ipv4Addr,
+        [negotiation, transmission]: [u16; 2],
+        discovery: u16,
+        rotation: &str,
+        option: &str,
+    ) -> Result<Gateway> {
         self.configure(
             "gateway",
             &format!(
-                "bind = [\"127.0.0.1\"]\npath_mtu = {PATH_MTU}\n[poll]\nevery = \"1s\"\n\
-                 [rotation]\nage = \"8s\"\n[advertise]\nevery = \"1s\"\nport = {discovery}\n\
-                 interfaces = [\"lo\"]\n"
+                "bind = [\"{bind}\"]\nnegotiation_port = {negotiation}\n\
+                 transmission_port = {transmission}\npath_mtu = {PATH_MTU}\n\
+                 [poll]\nevery = \"1s\"\n[rotation]\nage = \"{rotation}\"\n\
+                 [advertise]\nevery = \"1s\"\nport = {discovery}\ninterfaces = [\"lo\"]\n"
             ),
         )?;
         let log = fs::File::create(self.path().join("gateway.log"))?;
-        let mut command = self.command("gateway gateway.toml --json --stop-at-eof --any-port");
-        Gateway::start(command.stderr(log))
+        let line = format!("gateway gateway.toml --json --stop-at-eof {option}");
+        Gateway::start(self.command(&line).stderr(log))
     }
 }
 
@@ -146,8 +170,8 @@ pub struct Gateway {
     child: Child,
     stdin: ChildStdin,
     events: Receiver<Value>,
-    /// Where its negotiation service is.
-    pub negotiation: SocketAddr,
+    /// The ports of its negotiation service and its transmission service.
+    pub services: [u16; 2],
 }
 
 impl Gateway {
@@ -162,14 +186,12 @@ impl Gateway {
             // Ends when the gateway does, or nobody listens any more.
             let _ = told.map(|event| sender.send(event)).find(Result::is_err);
         });
-        let negotiation = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut gateway = Self { child, stdin, events, negotiation };
-        let address = gateway.told("it starts", |event| {
-            (kind(event) == "started")
-                .then(|| text(event, "/ports/negotiation/0")?.parse().ok())
-                .flatten()
+        let mut gateway = Self { child, stdin, events, services: [0; 2] };
+        gateway.services = gateway.told("it starts", |event| {
+            let port = |place| Some(text(event, place)?.parse::<SocketAddr>().ok()?.port());
+            let is_it = kind(event) == "started";
+            is_it.then(|| Some([port("/ports/negotiation/0")?, port("/ports/transmission/0")?]))?
         })?;
-        gateway.negotiation = address;
         Ok(gateway)
     }
 
@@ -190,6 +212,14 @@ impl Gateway {
             }
             last.push(event.to_string());
         }
+    }
+
+    /// Waits for readings of the board.
+    ///
+    /// # Errors
+    /// If none come; with what the gateway told instead.
+    pub fn reads(&mut self, what: &str) -> Result<Value> {
+        self.told(what, of_board("readings"))
     }
 
     /// Forgets what the gateway told so far and nobody waited for.
@@ -223,4 +253,12 @@ pub fn kind(event: &Value) -> &str {
 #[must_use]
 pub fn text<'e>(event: &'e Value, place: &str) -> Option<&'e str> {
     event.pointer(place)?.as_str()
+}
+
+/// The event of this kind that is about the board.
+pub fn of_board(wanted: &'static str) -> impl Fn(&Value) -> Option<Value> {
+    move |event| {
+        let is_it = kind(event) == wanted && text(event, "/device/name") == Some(BOARD);
+        is_it.then(|| event.clone())
+    }
 }

@@ -61,20 +61,42 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Whether a frame is meant for the bridge, alone or among others.
+pub(super) fn is_for_bridge(frame: &[u8]) -> bool {
+    let receiver = frame.first_chunk::<6>();
+    receiver.is_some_and(|it| *it == BRIDGE || it.first().is_some_and(|first| first & 1 == 1))
+}
+
+/// The question of the bridge, at `asker_address`, who has `address`.
+pub(super) fn who_has(asker_address: Ipv4Addr, address: Ipv4Addr) -> Vec<u8> {
+    let question = ArpEthIpv4Packet {
+        operation: ArpOperation::REQUEST,
+        sender_mac: BRIDGE,
+        sender_ipv4: asker_address.octets(),
+        target_mac: [0; 6],
+        target_ipv4: address.octets(),
+    };
+    arp(EVERYONE, &question)
+}
+
 /// The answer to the question of `asker`, at `asker_address`: the bridge has `address`.
 pub(super) fn is_here(asker: MacAddress, asker_address: Ipv4Addr, address: Ipv4Addr) -> Vec<u8> {
-    let arp = ArpEthIpv4Packet {
+    let answer = ArpEthIpv4Packet {
         operation: ArpOperation::REPLY,
         sender_mac: BRIDGE,
         sender_ipv4: address.octets(),
         target_mac: asker,
         target_ipv4: asker_address.octets(),
     };
+    arp(asker, &answer)
+}
+
+fn arp(receiver: MacAddress, packet: &ArpEthIpv4Packet) -> Vec<u8> {
     let mut frame = Vec::new();
-    frame.extend(asker);
+    frame.extend(receiver);
     frame.extend(BRIDGE);
     frame.extend(EtherType::ARP.0.to_be_bytes());
-    frame.extend(arp.to_bytes());
+    frame.extend(packet.to_bytes());
     frame
 }
 
@@ -117,7 +139,18 @@ mod tests {
 
     #[test]
     fn an_answer_is_no_question() {
-        let address = Ipv4Addr::new(10, 0, 2, 2);
-        assert_eq!(Frame::parse(&is_here([2; 6], Ipv4Addr::new(10, 0, 2, 15), address)), None);
+        let (address, asker_address) = (Ipv4Addr::new(10, 0, 2, 2), Ipv4Addr::new(10, 0, 2, 15));
+        assert_eq!(Frame::parse(&is_here([2; 6], asker_address, address)), None);
+        let question = Frame::WhoHas { sender: BRIDGE, sender_address: asker_address, address };
+        assert_eq!(Frame::parse(&who_has(asker_address, address)), Some(question));
+    }
+
+    #[test]
+    fn what_is_for_another_is_not_for_the_bridge() {
+        for (receiver, is_ours) in [(BRIDGE, true), (EVERYONE, true), ([2; 6], false)] {
+            let frame = [receiver.as_slice(), [0; 60].as_slice()].concat();
+            assert_eq!(is_for_bridge(&frame), is_ours, "{receiver:?}");
+        }
+        assert!(!is_for_bridge(&[]));
     }
 }
