@@ -53,6 +53,14 @@ impl core::ops::Add<Duration> for Instant {
     }
 }
 
+/// `duration`, doubled so many times: what is waited before a repetition. By sums, as a
+/// microcontroller that need not divide for it has a smaller program.
+#[inline(never)]
+pub(crate) fn doubled(duration: Duration, times: u32) -> Duration {
+    // A nanosecond is as long as can be after 94 times.
+    (0..times.min(94)).fold(duration, |waited, _| waited.saturating_add(waited))
+}
+
 /// When a state machine wants to be called next, and why.
 ///
 /// Whoever sleeps until the advertised deadline and does nothing else never
@@ -263,6 +271,20 @@ mod tests {
         let sum = Instant::from_millis(5) + Duration::from_micros(1_001);
         assert_eq!(sum, Instant::from_millis(7));
         assert_eq!(Instant::from_millis(u64::MAX) + Duration::MAX, Instant::from_millis(u64::MAX));
+    }
+
+    #[test]
+    fn a_wait_doubles_until_it_is_as_long_as_can_be() {
+        let wait = Duration::from_millis(700);
+        for times in 0..=20 {
+            assert_eq!(doubled(wait, times), wait * 2_u32.pow(times));
+        }
+        for times in [94, u32::MAX] {
+            assert_eq!(doubled(Duration::from_nanos(1), times), Duration::MAX);
+            assert_eq!(doubled(wait, times), Duration::MAX);
+            assert_eq!(doubled(Duration::ZERO, times), Duration::ZERO);
+        }
+        assert_eq!(doubled(Duration::from_secs(1), 63), Duration::from_secs(1 << 63));
     }
 
     #[test]

@@ -37,7 +37,7 @@ use crate::endpoint::{Address, LocalPort, Transmit};
 use crate::identity::{Name, PartyId, Role, Standing, Trust};
 use crate::party::Party;
 use crate::time::{Deadline, Instant, Reason};
-use crate::wire::BufferTooSmall;
+use crate::wire::{BufferTooSmall, copy};
 
 use attempt::{Attempt, Peer};
 
@@ -420,7 +420,7 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         if let Some(farewell) = &self.farewell {
             let needed = farewell.datagram.len();
             let room = buffer.get_mut(..needed).ok_or(BufferTooSmall { needed })?;
-            room.copy_from_slice(&farewell.datagram);
+            copy(&farewell.datagram, room);
             let transmit = farewell.path.transmit(needed);
             self.farewell = None;
             return Ok(Some(transmit));

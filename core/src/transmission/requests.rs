@@ -6,7 +6,7 @@ use super::message::Reply;
 use super::stored::Stored;
 use super::{Body, EncodeError, Kind, Message, MessageId, WINDOW};
 use crate::identity::PartyId;
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason, doubled};
 use crate::wire::{BufferTooSmall, cbor, copy};
 
 /// How long a request that was sent for the first time waits for its answer. It
@@ -410,8 +410,7 @@ fn write(message: &[u8], is_last: bool, buffer: &mut [u8]) -> Result<usize, Buff
 
 /// The time from a transmission to the next, after `sent` before it.
 fn interval(sent: u8) -> Duration {
-    let doubled = 1_u32.checked_shl(u32::from(sent)).unwrap_or(u32::MAX);
-    INITIAL_INTERVAL.saturating_mul(doubled).min(LONGEST_INTERVAL)
+    doubled(INITIAL_INTERVAL, sent.into()).min(LONGEST_INTERVAL)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::dtls::{
 use crate::endpoint::Address;
 use crate::identity::{Name, PartyId, Standing, Trust, Verifier};
 use crate::party::Party;
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason, doubled};
 use crate::wire::BufferTooSmall;
 
 use super::{Path, Terms};
@@ -338,7 +338,7 @@ impl<P: Provider, A: Address> Requesting<P, A> {
     fn handle_timeout(&mut self, provider: &mut P, now: Instant) {
         if now >= self.repeat_at {
             self.segment = Some(0);
-            self.repetition = self.repetition.saturating_mul(2);
+            self.repetition = doubled(self.repetition, 1);
             self.repeat_at = now + self.repetition;
         }
         self.session.handle_timeout(provider, now);

@@ -13,7 +13,7 @@ use crate::dtls::{ConnectionEvent, Session};
 use crate::endpoint::{Address, LocalPort};
 use crate::identity::Trust;
 use crate::party::Party;
-use crate::time::Instant;
+use crate::time::{Instant, doubled};
 
 impl<P: Provider, A: Address> Uplink<P, A> {
     /// Begins an attempt by way of a negotiation service, under the preferred
@@ -176,14 +176,16 @@ impl<P: Provider, A: Address> Uplink<P, A> {
         if matches!(self.pursuit, Pursuit::Attempting(_)) {
             return;
         }
-        let doubled = 1_u32.checked_shl(self.failures).unwrap_or(u32::MAX);
-        let delay = self.retry.saturating_mul(doubled).min(self.retry_limit).max(LEAST_DELAY);
+        let delay = doubled(self.retry, self.failures).min(self.retry_limit).max(LEAST_DELAY);
+        let due = now + delay;
         let mut random = [0];
         // Without randomness there is no jitter, and soon a failure that says so.
         let _ = party.provider.random(&mut random);
         let [random] = random;
-        let jitter = delay.saturating_mul(u32::from(random)) / 1024;
-        self.pursuit = Pursuit::Waiting(now + delay.saturating_add(jitter));
+        // Up to a quarter of the delay.
+        let (now, due) = (now.as_millis(), due.as_millis());
+        let jitter = due.saturating_sub(now).saturating_mul(random.into()) / 1024;
+        self.pursuit = Pursuit::Waiting(Instant::from_millis(due.saturating_add(jitter)));
     }
 
     /// Whether to follow an advertisement. After a failure it is left to chance, so

@@ -100,8 +100,12 @@ impl<P: Provider, A: Address, F: NorFlash, H: Handlers, T: Trust> Node<P, A, F, 
 /// The labels of `all` that are asked for; the first ones if nothing is. `None` if
 /// one is not among them.
 fn wanted(all: &[Label<'static>], asked: &[Label<'_>]) -> Option<Wanted> {
+    let mut wanted = Wanted::new();
     if asked.is_empty() {
-        return Some(all.iter().copied().take(MAX_ITEMS).collect());
+        wanted.extend_from_slice(all.get(..MAX_ITEMS).unwrap_or(all)).ok()?;
     }
-    asked.iter().map(|label| all.iter().find(|known| *known == label).copied()).collect()
+    for label in asked {
+        wanted.push(*all.iter().find(|known| *known == label)?).ok()?;
+    }
+    Some(wanted)
 }

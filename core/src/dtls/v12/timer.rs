@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use crate::dtls::alert::Alert;
 use crate::dtls::{AlertDescription, CloseReason, Config, DropReason};
-use crate::time::{Deadline, Instant, Reason};
+use crate::time::{Deadline, Instant, Reason, doubled};
 
 /// When a flight is repeated (RFC 6347 section 4.2.4.1).
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +29,7 @@ impl Retransmission {
         if now < self.at {
             return false;
         }
-        self.interval = self.interval.saturating_mul(2).min(self.limit);
+        self.interval = doubled(self.interval, 1).min(self.limit);
         self.restart(now);
         true
     }
@@ -75,7 +75,7 @@ impl Expiry {
             return Err(DropReason::Unexpected);
         }
         // Long enough for the repetitions after one and two more intervals.
-        let end = now + config.retransmission.saturating_mul(4);
+        let end = now + doubled(config.retransmission, 2);
         self.alert.get_or_insert((alert.description, end.min(self.at)));
         Ok(())
     }
