@@ -5,6 +5,7 @@ use std::vec::Vec;
 
 use embedded_storage::nor_flash::NorFlashErrorKind;
 
+use super::format::header_check;
 use super::*;
 use crate::testing::{Tear, TornFlash};
 
