@@ -210,8 +210,12 @@ impl NetworkKeys {
     /// # Errors
     /// [`BufferTooSmall`]; [`NetworkKeys::MAX_LEN`] bytes always suffice.
     pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, BufferTooSmall> {
-        let secrets = self.0.iter().map(|key| Stored { secret: key.secret.clone() });
-        cbor::encode(&StoredRing(secrets.collect()), buffer)
+        let mut ring = StoredRing(Vec::new());
+        for key in &self.0 {
+            // There is room for as many.
+            let _ = ring.0.push(Stored { secret: key.secret.clone() });
+        }
+        cbor::encode(&ring, buffer)
     }
 
     /// Decodes what [`NetworkKeys::encode`] wrote.
