@@ -21,6 +21,8 @@
 //! - The multicast groups of [`Config::announce`] and a device's IP addresses take places
 //!   in smoltcp's tables (`IFACE_MAX_MULTICAST_GROUP_COUNT`, 4 if you don't change it;
 //!   with Ethernet and IPv6, each address takes one for its solicited-node group).
+//! - Whoever answers in the router's name by ARP keeps a device from what is behind it
+//!   until the router asks for the device itself, or smoltcp asks again, after a minute.
 //! - On IEEE 802.15.4, join no other multicast group, and let only this driver send:
 //!   smoltcp 0.14 panics when it is to report a group there. It also panics when it
 //!   decompresses some damaged 6LoWPAN headers: let the radio check the frames, by

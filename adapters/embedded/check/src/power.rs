@@ -123,7 +123,7 @@ pub fn check(medium: Medium, seed: u64) -> Result<()> {
     gateway.reads("it reads the temperature")?;
     machine.lose_power()?;
     recording.take(&proxy.take_sent())?;
-    println!(
+    eprintln!(
         "  ok no nonce was used twice, in {} handshakes and {} records",
         recording.handshakes(),
         recording.records()
