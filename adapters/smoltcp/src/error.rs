@@ -8,6 +8,7 @@ use smoltcp::iface::MulticastError;
 
 /// Why a driver was not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The configuration can't work.
     Config(ConfigError),
@@ -27,7 +28,6 @@ pub enum OpenError {
         source: MulticastError,
     },
     /// The stack was built without multicast.
-    #[cfg(not(feature = "multicast"))]
     NoMulticast {
         /// The group that is configured.
         group: IpAddr,
@@ -55,7 +55,6 @@ impl core::fmt::Display for OpenError {
                 "the interface did not join the multicast group {group} ({source}); leave another \
                  group, or raise IFACE_MAX_MULTICAST_GROUP_COUNT of smoltcp"
             ),
-            #[cfg(not(feature = "multicast"))]
             Self::NoMulticast { group } => write!(
                 f,
                 "the multicast group {group} can't be joined; configure none, or build with the \

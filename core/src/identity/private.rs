@@ -214,13 +214,14 @@ impl PrivateIdentity {
         Ok(Self { id: stored.certificate.id(provider), stored })
     }
 
-    /// Decodes what [`PrivateIdentity::encode`] wrote, and was kept where none but its
-    /// owner writes, as in the store of a device: it was checked when it was put there,
-    /// and takes a device seconds to check.
+    /// Decodes what [`PrivateIdentity::encode`] wrote, without checking that the private
+    /// keys belong to the certificate, which takes a device seconds: only for what was
+    /// checked before, and kept where none but its owner writes, as in the store of a
+    /// device.
     ///
     /// # Errors
     /// [`DecodeError`].
-    pub fn decode_checked<P: Provider>(provider: &P, bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn decode_unchecked<P: Provider>(provider: &P, bytes: &[u8]) -> Result<Self, DecodeError> {
         let stored: Stored = cbor::decode(bytes)?;
         Ok(Self { id: stored.certificate.id(provider), stored })
     }

@@ -2,12 +2,12 @@
 //! takes: it goes on, before it has a gateway and in a session, and when the flood is over
 //! a reading arrives.
 //!
-//! What is promised during the flood is that the device takes its turns: each takes a few
-//! frames, whatever is in them, and does what is due. That it is heard is not promised: of
-//! what its gateway sends, most is lost where every place for a frame is taken. Nor is
-//! that it is back at once: whoever answers in its router's name by ARP keeps it away until
-//! the router asks where it is, as the bridge does, or for a minute, when smoltcp asks
-//! again.
+//! During the flood only that much is checked: the stack goes on to take frames, and to
+//! answer some (that the device takes its turns meanwhile is for the tests of the driver).
+//! That it is heard is not promised: of what its gateway sends, most is lost where every
+//! place for a frame is taken. Nor is that it is back at once: whoever answers in its
+//! router's name by ARP keeps it away until the router asks where it is, as the bridge
+//! does, or for a minute, when smoltcp asks again.
 
 mod frames;
 

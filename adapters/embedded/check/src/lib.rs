@@ -14,6 +14,7 @@
 //! | [`recording`] | what the board has sent in all its lives, none of it with a nonce used twice |
 //! | [`dice`] | chance that can be repeated |
 //! | [`echo`] | what is checked of the board itself |
+//! | [`signatures`] | what is checked of its arithmetic, by signatures |
 //! | [`device`] | what is checked of the device on it |
 //! | [`costs`] | what the device costs |
 //! | [`nonsense`] | what is checked of it when its gateway answers nonsense |
@@ -42,3 +43,4 @@ pub mod parties;
 pub mod power;
 pub mod proxy;
 pub mod recording;
+pub mod signatures;

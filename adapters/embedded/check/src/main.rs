@@ -4,9 +4,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use iot_crypto_firmware_check::network::Medium;
-use iot_crypto_firmware_check::{costs, device, echo, flood, nonsense, power};
+use iot_crypto_firmware_check::{costs, device, echo, flood, nonsense, power, signatures};
 
 /// Build the firmware, run it in QEMU, and check each step that it takes.
 ///
@@ -59,6 +60,8 @@ enum Command {
 enum Part {
     /// The board itself.
     Board,
+    /// Signatures that it verifies: in the network of QEMU.
+    Signatures,
     /// The life of the device on it.
     Device,
     /// A gateway that answers nonsense.
@@ -73,6 +76,7 @@ impl Part {
     const fn description(self) -> &'static str {
         match self {
             Self::Board => "the board",
+            Self::Signatures => "the signatures that it verifies",
             Self::Device => "the device on it",
             Self::Nonsense => "the device, whose gateway answers nonsense",
             Self::Flood => "the device, on a network that floods it",
@@ -80,13 +84,19 @@ impl Part {
         }
     }
 
-    const fn needs_bridge(self) -> bool {
-        matches!(self, Self::Flood)
+    /// Whether it is for a network of this kind.
+    fn is_for(self, medium: Medium) -> bool {
+        match self {
+            Self::Flood => medium == Medium::Bridge,
+            Self::Signatures => medium == Medium::User,
+            Self::Board | Self::Device | Self::Nonsense | Self::Power => true,
+        }
     }
 
     fn check(self, medium: Medium, seed: u64) -> anyhow::Result<()> {
         match self {
             Self::Board => echo::check(medium),
+            Self::Signatures => signatures::check(),
             Self::Device => device::check(medium).map(drop),
             Self::Nonsense => nonsense::check(medium, seed),
             Self::Flood => flood::check(seed),
@@ -102,6 +112,12 @@ fn any_seed() -> u32 {
 
 fn main() -> ExitCode {
     let Arguments { check, command } = Arguments::parse();
+    if let (Some(part), Some(network)) = (check.part, check.network)
+        && !part.is_for(network)
+    {
+        let reason = "this part is for the other network; leave '--network' out";
+        Arguments::command().error(ErrorKind::ArgumentConflict, reason).exit();
+    }
     let is_good = match command {
         None => check.run(),
         Some(Command::Costs { json }) => tell_costs(json),
@@ -119,7 +135,7 @@ impl Check {
         let (mut passed, mut failed) = (0, 0);
         for medium in &media {
             println!("on a network {}", medium.description());
-            let parts = parts.iter().filter(|it| !it.needs_bridge() || *medium == Medium::Bridge);
+            let parts = parts.iter().filter(|it| it.is_for(*medium));
             for part in parts {
                 println!("{}", part.description());
                 match part.check(*medium, seed.into()) {

@@ -96,11 +96,11 @@ fn delivered(proxy: &Proxy, wanted: usize) -> Result<()> {
         let delivered = proxy.delivered();
         ensure!(
             begin.elapsed() < PATIENCE,
-            "the board got only {delivered} datagrams instead of {wanted}, since it sent too few"
+            "the board was sent only {delivered} datagrams instead of {wanted}, since it sent too few"
         );
         std::thread::sleep(Duration::from_millis(10));
     }
-    eprintln!("  ok it has got {wanted} datagrams ({} ms)", begin.elapsed().as_millis());
+    eprintln!("  ok it was sent {wanted} datagrams ({} ms)", begin.elapsed().as_millis());
     Ok(())
 }
 

@@ -80,7 +80,7 @@ impl<F: NorFlash> Store<F> {
         let mut buffer = buffer();
         let bytes = self.value(Item::Identity, 0, &mut buffer)?;
         let bytes = bytes.ok_or(StoreError::Invalid(Item::Identity))?;
-        PrivateIdentity::decode_checked(provider, bytes).map_err(Item::Identity.invalid())
+        PrivateIdentity::decode_unchecked(provider, bytes).map_err(Item::Identity.invalid())
     }
 
     /// The endorsements of its certificate.

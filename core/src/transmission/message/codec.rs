@@ -326,7 +326,7 @@ impl<'b> Decode<'b> for PresenceState {
             fields.finish()?;
             return if number == REFUSED { Ok(Self::Refused(code)) } else { unknown_state() };
         }
-        match decoder.unsigned()? {
+        match decoder.unsigned::<u8>()? {
             1 => Ok(Self::Connected),
             2 => Ok(Self::Disconnected),
             _ => unknown_state(),

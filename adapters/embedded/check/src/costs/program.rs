@@ -10,7 +10,7 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, S
 use serde::Serialize;
 
 use super::origin::{Origin, Packages};
-use super::thumb::{Branch, branches};
+use super::thumb::{Branch, branches, loads};
 
 /// What a program takes of the chip's memory, in bytes, as `size` says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -50,17 +50,31 @@ pub struct Place {
 
 /// A program.
 pub struct Program {
+    /// The version of the compiler.
+    pub compiler: String,
     /// What it takes.
     pub sizes: Sizes,
     /// Its symbols, by their addresses, at each address one.
     pub symbols: Vec<Symbol>,
     /// The names of everything that was linked.
     pub names: Vec<String>,
-    /// Its branches.
+    /// Its branches, to functions whose address it loads as well.
     pub branches: Vec<Branch>,
     /// Where its code begins and ends.
     text: Vec<(u64, u64)>,
     lines: Loader,
+}
+
+/// The version of the compiler, as it is in the program.
+fn compiler(file: &object::File<'_>) -> Result<String> {
+    let comment = file.section_by_name(".comment").context("the program has no comment")?;
+    let comment = comment.data()?;
+    comment
+        .split(|byte| *byte == 0)
+        .filter_map(|line| std::str::from_utf8(line).ok()?.strip_prefix("rustc version "))
+        .find_map(|rest| rest.split(' ').next())
+        .map(str::to_owned)
+        .context("the program doesn't say which compiler has made it")
 }
 
 impl Program {
@@ -91,7 +105,15 @@ impl Program {
                 let data = section.data()?;
                 for (from, to) in instructions(&file, begin, end) {
                     let range = usize::try_from(from - begin)?..usize::try_from(to - begin)?;
-                    branches_of_all.extend(branches(data.get(range).unwrap_or_default(), from));
+                    let code = data.get(range).unwrap_or_default();
+                    branches_of_all.extend(branches(code, from));
+                    // What is called several times is called by way of a register.
+                    branches_of_all.extend(loads(code, from).filter_map(|(at, constant)| {
+                        let place = usize::try_from(constant.checked_sub(begin)?).ok()?;
+                        let word = u32::from_le_bytes(*data.get(place..)?.first_chunk()?);
+                        // The address of a function is odd.
+                        (word & 1 == 1).then_some(Branch { at, target: u64::from(word - 1) })
+                    }));
                 }
             }
         }
@@ -103,7 +125,8 @@ impl Program {
             "{} has no symbols; build it without strip",
             path.display()
         );
-        Ok(Self { sizes, symbols, names, branches: branches_of_all, text, lines })
+        let compiler = compiler(&file)?;
+        Ok(Self { compiler, sizes, symbols, names, branches: branches_of_all, text, lines })
     }
 
     /// The symbol in which `address` is.

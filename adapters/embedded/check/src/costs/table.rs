@@ -5,14 +5,18 @@ use std::fmt::{self, Display, Formatter};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::work::Work;
-use super::{Costs, against_aims};
+use super::{Costs, against_aims, aims};
 
 /// Crates with less text are one line together, in bytes.
 const SMALL: u64 = 500;
 
 impl Display for Costs {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "The program device on a Cortex-M3 (thumbv7m-none-eabi, opt-level z)\n")?;
+        writeln!(
+            f,
+            "The program device on a Cortex-M3 (thumbv7m-none-eabi, opt-level z, rustc {})\n",
+            self.compiler
+        )?;
         let bytes = against_aims(self).map(|(what, bytes, aim)| {
             [what.to_owned(), bytes.to_string(), aim.to_string(), verdict(bytes <= aim)]
         });
@@ -25,7 +29,12 @@ impl Display for Costs {
         writeln!(f)?;
         self.write_panics(f)?;
         writeln!(f)?;
+        for remark in &self.remarks {
+            let compiler = aims::COMPILER;
+            writeln!(f, "not held, as the compiler is not {compiler}: {remark}")?;
+        }
         match &*self.failures {
+            [] if !self.remarks.is_empty() => writeln!(f, "All else is within its aims."),
             [] => writeln!(f, "All is within its aims."),
             failures => failures.iter().try_for_each(|failure| writeln!(f, "FAILED: {failure}")),
         }

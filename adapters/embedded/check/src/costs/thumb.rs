@@ -1,7 +1,8 @@
 //! Branches of Thumb-2 code (ARMv7-M Architecture Reference Manual, DDI 0403E.e): calls,
-//! and jumps, which also end a function by another.
+//! and jumps, which also end a function by another; and loads of constants, among which
+//! are the addresses of functions that are called several times.
 
-/// A branch to an address that stands in the instruction.
+/// A branch to an address that stands in the instruction, or in a constant that it loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Branch {
     /// Where the instruction is.
@@ -13,25 +14,38 @@ pub struct Branch {
 /// All branches in `code`, which lies at `address` and consists of nothing but
 /// instructions.
 pub fn branches(code: &[u8], address: u64) -> impl Iterator<Item = Branch> {
+    instructions(code, address).filter_map(|(at, first, second)| {
+        let offset = match second {
+            Some(second) => long_offset(first, second),
+            None => short_offset(first),
+        };
+        // The program counter reads as the instruction's address and four.
+        let target = at.wrapping_add(4).wrapping_add_signed(offset?.into());
+        Some(Branch { at, target })
+    })
+}
+
+/// All loads of constants in such code: where each is, and where the constant.
+pub fn loads(code: &[u8], address: u64) -> impl Iterator<Item = (u64, u64)> {
+    instructions(code, address).filter_map(|(at, first, second)| {
+        // What it is added to is the program counter, rounded down to a word.
+        let base = at.wrapping_add(4) & !3;
+        Some((at, base.wrapping_add_signed(literal_offset(first, second)?.into())))
+    })
+}
+
+/// The instructions, each with its address and its one or two halfwords.
+fn instructions(code: &[u8], address: u64) -> impl Iterator<Item = (u64, u16, Option<u16>)> {
     let (halfwords, _) = code.as_chunks::<2>();
     let mut halfwords = (address..).step_by(2).zip(halfwords.iter().copied());
     std::iter::from_fn(move || {
-        loop {
-            let (at, first) = halfwords.next()?;
-            let first = u16::from_le_bytes(first);
-            let offset = match is_long(first) {
-                true => {
-                    let (_, second) = halfwords.next()?;
-                    long_offset(first, u16::from_le_bytes(second))
-                }
-                false => short_offset(first),
-            };
-            if let Some(offset) = offset {
-                // The program counter reads as the instruction's address and four.
-                let target = at.wrapping_add(4).wrapping_add_signed(offset.into());
-                return Some(Branch { at, target });
-            }
+        let (at, first) = halfwords.next()?;
+        let first = u16::from_le_bytes(first);
+        if !is_long(first) {
+            return Some((at, first, None));
         }
+        let (_, second) = halfwords.next()?;
+        Some((at, first, Some(u16::from_le_bytes(second))))
     })
 }
 
@@ -74,6 +88,16 @@ const fn long_offset(first: u16, second: u16) -> Option<i32> {
             let bits = sign << 20 | j2 << 19 | j1 << 18 | (first & 0x3F) << 12 | low;
             Some(signed(bits, 21))
         }
+        _ => None,
+    }
+}
+
+/// `LDR` of a literal, encodings T1 and T2 (A7.7.43).
+const fn literal_offset(first: u16, second: Option<u16>) -> Option<i32> {
+    match (first, second) {
+        (_, None) if first >> 11 == 0b01001 => Some((first as i32 & 0xFF) << 2),
+        (0xF8DF, Some(second)) => Some(second as i32 & 0xFFF),
+        (0xF85F, Some(second)) => Some(-(second as i32 & 0xFFF)),
         _ => None,
     }
 }
@@ -129,6 +153,23 @@ mod tests {
             let target = offset.map(|offset| (at + 4_u64).wrapping_add_signed(offset));
             let found = branches(code, at).map(|branch| (branch.at, branch.target));
             assert!(found.eq(target.map(|target| (at, target))), "{instruction}");
+        }
+    }
+
+    #[test]
+    fn every_kind_of_load_of_a_constant_is_read_and_nothing_else() {
+        let loads_of = |code: &[u8], at| loads(code, at).collect::<Vec<_>>();
+        // ldr r1, [pc, #0x40], at an address that is no word's, and at one that is.
+        assert_eq!(loads_of(&[0x10, 0x49], 0x102), [(0x102, 0x144)]);
+        assert_eq!(loads_of(&[0x10, 0x49], 0x104), [(0x104, 0x148)]);
+        // ldr.w r9, [pc, #0x123] and ldr.w r9, [pc, #-0x123].
+        assert_eq!(loads_of(&[0xdf, 0xf8, 0x23, 0x91], 0x202), [(0x202, 0x327)]);
+        assert_eq!(loads_of(&[0x5f, 0xf8, 0x23, 0x91], 0x202), [(0x202, 0xe1)]);
+        // ldrb.w r9, [pc, #0x123]; ldr.w r9, [r0, #0x123]; and all that are branches.
+        assert_eq!(loads_of(&[0x9f, 0xf8, 0x23, 0x91], 0x202), []);
+        assert_eq!(loads_of(&[0xd0, 0xf8, 0x23, 0x91], 0x202), []);
+        for (instruction, code, _) in VECTORS {
+            assert_eq!(loads_of(code, 0x200), [], "{instruction}");
         }
     }
 

@@ -172,6 +172,7 @@ fn tell(error: &StoreError) {
         StoreError::Unfinished => say!("the flash is half-written: provision it again"),
         StoreError::Version(version) => say!("the flash is of another version: ", *version),
         StoreError::Foreign => say!("the flash holds something else"),
+        StoreError::Entropy => say!("there is no source of entropy"),
         _ => say!("the flash fails"),
     }
 }
