@@ -65,7 +65,7 @@ fn count(board: &Board, medium: Medium, program: &Path) -> Result<()> {
     for _ in 0..2 {
         let network = Network::new(medium, board.folder(), Inbound::default())?;
         let mut machine = Machine::start_with(board, &network, program, &counter.options())?;
-        machine.step("it starts, counted", |line| line.starts_with("started").then_some(()))?;
+        machine.says("it starts, counted", "started")?;
         let passages = counter.passages()?;
         let (Some(start), Some(line)) = (passages.first(), passages.get(1)) else {
             bail!("it is at neither point, or only at one: {passages:?}");
@@ -93,7 +93,7 @@ fn inbound(medium: Medium) -> Result<Inbound> {
 /// One life of the board, from power on until it is switched off.
 fn live(board: &Board, network: &Network, program: &Path, start: u32) -> Result<Machine> {
     let mut machine = Machine::start(board, network, program)?;
-    machine.step("it starts", |line| line.starts_with("started").then_some(()))?;
+    machine.says("it starts", "started")?;
     let temperature =
         machine.step("it measures its temperature", |line| number(line, "temperature "))?;
     ensure!((-40_000..150_000).contains(&temperature), "{temperature} is no temperature");

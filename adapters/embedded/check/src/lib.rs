@@ -11,6 +11,7 @@
 //! | [`instructions`] | how many instructions it executes, exactly |
 //! | [`parties`] | the gateway, and the files of all parties |
 //! | [`proxy`] | what the board takes for its gateway: passes on, damages, or answers itself |
+//! | [`setting`] | what the checks of bad surroundings begin with |
 //! | [`recording`] | what the board has sent in all its lives, none of it with a nonce used twice |
 //! | [`dice`] | chance that can be repeated |
 //! | [`echo`] | what is checked of the board itself |
@@ -43,4 +44,5 @@ pub mod parties;
 pub mod power;
 pub mod proxy;
 pub mod recording;
+pub mod setting;
 pub mod signatures;

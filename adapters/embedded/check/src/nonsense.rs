@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use crate::board::Board;
 use crate::dice::Dice;
 use crate::firmware;
 use crate::machine::Machine;
 use crate::network::{Inbound, Medium, Network};
-use crate::parties::{Gateway, Parties};
+use crate::parties::Gateway;
 use crate::proxy::{Honest, Manner, Proxy, Side};
 use crate::recording::Recording;
+use crate::setting::Setting;
 
 /// The age at which the gateway replaces the key of a session: not in this check.
 const ROTATION: &str = "1d";
@@ -43,12 +43,7 @@ const ANSWERS: usize = 40;
 /// The step that was not taken.
 pub fn check(medium: Medium, seed: u64) -> Result<()> {
     let program = firmware::build("device")?;
-    let parties = Parties::new()?;
-    let proxy = Proxy::start()?;
-    let mut gateway = parties.gateway_behind(&proxy, ROTATION)?;
-    let board = Board::new()?;
-    let [negotiation, _] = proxy.ports;
-    board.set_store(&parties.image()?, Some(negotiation))?;
+    let Setting { parties: _files, proxy, mut gateway, board } = Setting::new(ROTATION)?;
     let network = Network::new(medium, board.folder(), Inbound::default())?;
 
     proxy.behave(Nonsense::new(seed, false));

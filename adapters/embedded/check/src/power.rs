@@ -22,8 +22,8 @@ use crate::firmware;
 use crate::machine::Machine;
 use crate::network::{Inbound, Medium, Network};
 use crate::parties::Parties;
-use crate::proxy::Proxy;
 use crate::recording::Recording;
+use crate::setting::Setting;
 
 /// The age at which the gateway replaces the key of a session.
 const ROTATION: &str = "2s";
@@ -81,12 +81,7 @@ const MOMENTS: [(Moment, usize); 9] = [
 /// The step that was not taken.
 pub fn check(medium: Medium, seed: u64) -> Result<()> {
     let program = firmware::build("device")?;
-    let parties = Parties::new()?;
-    let proxy = Proxy::start()?;
-    let mut gateway = parties.gateway_behind(&proxy, ROTATION)?;
-    let board = Board::new()?;
-    let [negotiation, _] = proxy.ports;
-    board.set_store(&parties.image()?, Some(negotiation))?;
+    let Setting { parties, proxy, mut gateway, board } = Setting::new(ROTATION)?;
     board.set_entropy(Source::Repeating)?;
     let network = Network::new(medium, board.folder(), Inbound::default())?;
     let mut world = World {

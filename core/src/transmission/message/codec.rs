@@ -10,7 +10,6 @@ use minicbor::encode::Write;
 use minicbor::{Encode, Encoder};
 
 use super::{Body, ErrorCode, Hidden, Kind, MAX_ITEMS, Message, MessageId, PresenceState};
-use crate::identity::PartyId;
 use crate::transmission::fields::Fields;
 use crate::wire::cbor::{Decode, Decoder};
 use crate::wire::{BufferTooSmall, DecodeError, cbor};
@@ -120,7 +119,7 @@ impl<'b> Decode<'b> for Message<'b> {
         let kind = fields.next()?;
         let id = fields.next()?;
         let body = decode_body(kind, &mut fields)?;
-        let subject = if fields.left() == 0 { None } else { Some(decode_subject(&mut fields)?) };
+        let subject = if fields.left() == 0 { None } else { Some(fields.next()?) };
         fields.finish()?;
         let message = Self { id, subject, body };
         if message.is_within_limits() { Ok(message) } else { Err(DecodeError::Malformed) }
@@ -167,11 +166,6 @@ fn decode_list<'b, T: Decode<'b>>(
         list.push(items.next()?).map_err(|_| DecodeError::Malformed)?;
     }
     Ok(list)
-}
-
-fn decode_subject(fields: &mut Fields<'_, '_>) -> Result<PartyId, DecodeError> {
-    let bytes = fields.element()?.bytes()?;
-    bytes.try_into().map(PartyId).map_err(|_| DecodeError::Malformed)
 }
 
 impl<C> Encode<C> for Message<'_> {
@@ -324,16 +318,16 @@ impl<'b> Decode<'b> for PresenceState {
             let number: u8 = fields.next()?;
             let code = fields.next()?;
             fields.finish()?;
-            return if number == REFUSED { Ok(Self::Refused(code)) } else { unknown_state() };
+            return if number == REFUSED {
+                Ok(Self::Refused(code))
+            } else {
+                Err(DecodeError::Malformed)
+            };
         }
         match decoder.unsigned::<u8>()? {
             1 => Ok(Self::Connected),
             2 => Ok(Self::Disconnected),
-            _ => unknown_state(),
+            _ => Err(DecodeError::Malformed),
         }
     }
-}
-
-fn unknown_state() -> Result<PresenceState, DecodeError> {
-    Err(DecodeError::Malformed)
 }

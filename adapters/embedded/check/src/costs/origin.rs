@@ -119,7 +119,6 @@ fn first_segment(mut path: &str) -> &str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -10,7 +10,6 @@
 use core::convert::Infallible;
 
 use iot_crypto::crypto::{P256PublicKey, Provider as _, RustCrypto, Signature};
-// What handles faults, and the vector table.
 use iot_crypto_firmware::say;
 use rand_core::{TryCryptoRng, TryRng};
 use semihosting::fs::File;

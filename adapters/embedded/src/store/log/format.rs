@@ -76,9 +76,8 @@ pub(super) fn prefix(sequence: u32, key: Key, length: u16) -> [u8; 8] {
 /// The header of the bank with this sequence number.
 pub(super) fn header(sequence: u32) -> [u8; MAX_WORD] {
     let mut header = [0xff; MAX_WORD];
-    let mut bytes = header.iter_mut();
     let fields = MAGIC.into_iter().chain(VERSION.to_le_bytes()).chain(sequence.to_le_bytes());
-    for (place, byte) in bytes.by_ref().zip(fields) {
+    for (place, byte) in header.iter_mut().zip(fields) {
         *place = byte;
     }
     let check = header_check(&header).to_le_bytes();
